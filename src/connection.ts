@@ -1,0 +1,120 @@
+// Stage 3: the handshake, then the handler; every error to one place.
+// Before the 101 an error is an HTTP answer, after it it goes to the errorHandler, and there is no third way. An open
+// connection keeps nothing of its request alive, unless the application's errorHandler or handler does.
+
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { WebSocket, WebSocketServer } from 'ws'
+import type { WebsocketHandler, WebsocketPluginOptions } from '../types'
+import { holdMessages } from './early-messages'
+import { FST_WS_HANDSHAKE_FAILED } from './errors'
+import { shakeHands } from './handshake'
+import { headerLines } from './reply-headers'
+import { isThenable } from './thenable'
+import { upgradeOf } from './upgrade'
+
+export type OpenConnection = (instance: FastifyInstance, handler: WebsocketHandler, request: FastifyRequest, reply: FastifyReply) => void
+
+type ErrorHandler = NonNullable<WebsocketPluginOptions['errorHandler']>
+
+interface Connection {
+  instance: FastifyInstance
+  socket: WebSocket
+  request: FastifyRequest
+  reply: FastifyReply
+}
+
+// How long a socket that erred may take over its closing handshake before it is cut.
+const CLOSE_GRACE = 2000
+
+const kLog = Symbol('fastify-wss.log')
+
+type Logged = WebSocket & { [kLog]?: FastifyBaseLogger }
+
+export function createConnectionOpener (websocketServer: WebSocketServer, errorHandler: ErrorHandler | undefined, handshakeTimeout: number): OpenConnection {
+  websocketServer.on('headers', addReplyHeaders)
+
+  return function openConnection (instance, handler, request, reply) {
+    const upgrade = upgradeOf(request.raw)
+    reply.hijack()
+    if (upgrade?.isPending !== true) return
+    upgrade.reply = reply
+    shakeHands({
+      websocketServer,
+      upgrade,
+      timeout: handshakeTimeout,
+      onOpen: socket => {
+        runHandler(handler, { instance, socket, request, reply })
+      },
+      onFailure: error => {
+        request.log.error(error)
+        upgrade.refuse(new FST_WS_HANDSHAKE_FAILED())
+      }
+    })
+  }
+
+  function runHandler (handler: WebsocketHandler, connection: Connection): void {
+    const { instance, socket, request } = connection
+    listenForErrors(connection)
+    try {
+      websocketServer.emit('connection', socket, request.raw, request)
+      const result: unknown = handler.call(instance, socket, request)
+      if (isThenable(result)) awaitHandler(result, connection)
+    } catch (error) {
+      handleError(error, connection)
+    }
+  }
+
+  function awaitHandler (result: PromiseLike<unknown>, connection: Connection): void {
+    const release = holdMessages(connection.socket)
+    Promise.resolve(result).then(release, error => {
+      release()
+      handleError(error, connection)
+    })
+  }
+
+  function listenForErrors (connection: Connection): void {
+    const { socket, request } = connection
+    if (errorHandler === undefined) {
+      const logged: Logged = socket
+      logged[kLog] = request.log
+      socket.on('error', onSocketError)
+    } else {
+      socket.on('error', error => { handleError(error, connection) })
+    }
+  }
+
+  function handleError (error: unknown, connection: Connection): void {
+    const { instance, socket, request, reply } = connection
+    if (errorHandler === undefined) {
+      request.log.error(error)
+      socket.terminate()
+      return
+    }
+    try {
+      const result: unknown = errorHandler.call(instance, error as Error, socket, request, reply)
+      if (isThenable(result)) Promise.resolve(result).catch(failure => { onErrorHandlerFailed(error, failure, connection) })
+    } catch (failure) {
+      onErrorHandlerFailed(error, failure, connection)
+    }
+  }
+}
+
+function onErrorHandlerFailed (error: unknown, failure: unknown, { socket, request }: Connection): void {
+  request.log.error(error)
+  request.log.error(failure)
+  socket.terminate()
+}
+
+// ws closes an erring socket with the code that tells why (1002, 1007, 1009), or a listener of the application chooses
+// one: the client has to get it, so the default is to cut only what is still open later.
+function onSocketError (this: WebSocket, error: Error): void {
+  (this as Logged)[kLog]?.error(error)
+  const timer = setTimeout(() => { this.terminate() }, CLOSE_GRACE).unref()
+  this.once('close', () => { clearTimeout(timer) })
+}
+
+function addReplyHeaders (lines: string[], rawRequest: IncomingMessage): void {
+  const reply = upgradeOf(rawRequest)?.reply
+  if (reply !== undefined) lines.push(...headerLines(reply.getHeaders()))
+}

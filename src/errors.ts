@@ -1,0 +1,44 @@
+// Every error of the plugin, by code. The messages that @fastify/websocket has too are worded as there, because
+// applications compare them. docs/errors.md tells what each means and what to do; a test holds the two together.
+
+import createError from '@fastify/error'
+
+export const FST_WS_INVALID_ERROR_HANDLER = createError('FST_WS_INVALID_ERROR_HANDLER', 'invalid errorHandler function')
+
+export const FST_WS_INVALID_PRE_CLOSE = createError('FST_WS_INVALID_PRE_CLOSE', 'invalid preClose function')
+
+export const FST_WS_NO_SERVER = createError('FST_WS_NO_SERVER', "fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server detatched from fastify, use the ws library directly.")
+
+export const FST_WS_INVALID_OPTION = createError<[string, string]>('FST_WS_INVALID_OPTION', 'the option %s %s', 500, TypeError)
+
+export const FST_WS_ALREADY_REGISTERED = createError('FST_WS_ALREADY_REGISTERED', 'the websocket plugin is already registered on this instance or on a parent of it')
+
+export const FST_WS_INVALID_METHOD = createError('FST_WS_INVALID_METHOD', 'websocket handler can only be declared in GET method')
+
+export const FST_WS_INVALID_HANDLER = createError('FST_WS_INVALID_HANDLER', 'invalid wsHandler function', 500, TypeError)
+
+export const FST_WS_ROUTE_TOO_EARLY = createError<[string]>('FST_WS_ROUTE_TOO_EARLY', 'route %s cannot take a websocket upgrade: it was declared before the websocket plugin was loaded. Await the registration of the plugin, or declare the route inside a plugin that is registered after it')
+
+export const FST_WS_CLOSING = createError('FST_WS_CLOSING', 'Service Unavailable', 503)
+
+export const FST_WS_HANDSHAKE_FAILED = createError('FST_WS_HANDSHAKE_FAILED', 'the websocket handshake failed', 500)
+
+export const FST_WS_HANDSHAKE_TIMEOUT = createError<[number]>('FST_WS_HANDSHAKE_TIMEOUT', 'the websocket handshake was not answered within %d ms', 503)
+
+export const FST_WS_ASYNC_PROTOCOLS = createError('FST_WS_ASYNC_PROTOCOLS', 'handleProtocols returned a promise; it has to answer at once', 500, TypeError)
+
+export const FST_WS_INJECT_REFUSED = createError<[number]>('FST_WS_INJECT_REFUSED', 'Unexpected server response: %d')
+
+export const FST_WS_INJECT_FAILED = createError<[string, ErrorOptions?]>('FST_WS_INJECT_FAILED', 'injectWS got no answer: %s')
+
+export const FST_WS_INJECT_TIMEOUT = createError<[number]>('FST_WS_INJECT_TIMEOUT', 'injectWS got no answer within %d ms')
+
+export const FST_WS_INJECT_ABORTED = createError<[ErrorOptions?]>('FST_WS_INJECT_ABORTED', 'injectWS was aborted')
+
+export const FST_WS_TESTING_TIMEOUT = createError<[number]>('FST_WS_TESTING_TIMEOUT', 'no message arrived within %d ms')
+
+export const FST_WS_TESTING_CLOSED = createError<[number, string, { cause: Error | undefined }]>('FST_WS_TESTING_CLOSED', 'the socket closed with code %d and reason "%s"')
+
+export const FST_WS_TESTING_TOO_LATE = createError('FST_WS_TESTING_TOO_LATE', 'the socket had closed before readMessages() was called')
+
+export const FST_WS_TESTING_STOPPED = createError('FST_WS_TESTING_STOPPED', 'the inbox was stopped')

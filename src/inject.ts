@@ -1,0 +1,132 @@
+// The in-memory client for tests: the client of ws and Node's parser with memory for a network, so what the application
+// sees is a real request and what the test gets is a real WebSocket. It needs no port.
+
+import type { FastifyInstance, InjectWSOption } from 'fastify'
+import { createServer } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { Server as TlsServer } from 'node:tls'
+import { WebSocket } from 'ws'
+import type { ClientOptions } from 'ws'
+import type { InjectWSError, UpgradeContext } from '../types'
+import { FST_WS_INJECT_ABORTED, FST_WS_INJECT_FAILED, FST_WS_INJECT_REFUSED, FST_WS_INJECT_TIMEOUT } from './errors'
+import { WireEnd } from './wire'
+
+type Headers = NonNullable<ClientOptions['headers']>
+type InjectWS = FastifyInstance['injectWS']
+
+export function createInjector (fastify: FastifyInstance, httpServer: Server): InjectWS {
+  let isReady = false
+  return async function injectWS (path = '/', upgradeContext = {}, { onInit, onOpen, protocols, timeout, signal, ...options }: InjectWSOption = {}) {
+    const context = upgradeContext as UpgradeContext
+    const { offered, perMessageDeflate, headers } = readHeaders(context.headers)
+    // Fastify makes a timer and an entry in a queue of it, each time.
+    if (!isReady) await fastify.ready()
+    isReady = true
+    const clientOptions: ClientOptions = {
+      perMessageDeflate,
+      ...options,
+      headers,
+      createConnection: () => connect(httpServer, context),
+      finishRequest (request, client) { sendRequest(request, client, path, options) }
+    }
+    const client = new WebSocket(urlOf(path), protocols ?? offered, clientOptions)
+    onInit?.(client)
+    await opened(client, timeout, signal)
+    onOpen?.(client)
+    return client
+  }
+}
+
+// What the client writes itself is taken from the headers; the protocols and the compression they ask for become options.
+function readHeaders (given: IncomingHttpHeaders = {}): { offered: string[], perMessageDeflate: boolean, headers: Headers } {
+  const lowerCased = Object.entries(given).map(([name, value]) => [name.toLowerCase(), value])
+  const {
+    connection, upgrade, 'sec-websocket-key': key, 'sec-websocket-version': version,
+    'sec-websocket-protocol': offer = '', 'sec-websocket-extensions': extensions = '',
+    ...headers
+  }: Headers = Object.fromEntries(lowerCased.filter(([, value]) => value !== undefined))
+  return {
+    offered: String(offer).split(',').map(protocol => protocol.trim()).filter(Boolean),
+    perMessageDeflate: String(extensions).includes('permessage-deflate'),
+    headers
+  }
+}
+
+/** The client's end of a new connection. Its other end goes to a server that never listens, for its parser. */
+function connect (httpServer: Server, context: UpgradeContext): Socket {
+  const [clientEnd, serverEnd] = WireEnd.pair()
+  serverEnd.encrypted = httpServer instanceof TlsServer
+  const parser = createServer()
+  parser.timeout = httpServer.timeout
+  parser.on('upgrade', (rawRequest, _socket, head) => {
+    const { headers, method, url, httpVersion, socket, ...rest } = context
+    Object.assign(serverEnd, socket)
+    Object.assign(rawRequest, rest)
+    if (!httpServer.emit('upgrade', rawRequest, serverEnd, head)) serverEnd.destroy()
+  })
+  parser.emit('connection', serverEnd)
+  // Not all of a net.Socket, but all that HTTP and ws use of one.
+  return clientEnd as Duplex as Socket
+}
+
+function urlOf (path: string): string {
+  return `ws://localhost/${path.replace(/^\/|#.*$/g, '')}`
+}
+
+// A URL is normalised (dot segments, encoding); a request line is what the test says, as long as HTTP allows it.
+function sendRequest (request: ClientRequest, client: WebSocket, path: string, { finishRequest }: ClientOptions): void {
+  if (/^\/[\x21-\x7e]*$/.test(path)) request.path = path
+  if (finishRequest) finishRequest(request, client)
+  else request.end()
+}
+
+function opened (client: WebSocket, timeout: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = timeout === undefined ? undefined : setTimeout(() => { fail(new FST_WS_INJECT_TIMEOUT(timeout)) }, timeout)
+    client.once('open', onOpen)
+    client.once('unexpected-response', onRefusal)
+    client.on('error', onError)
+    signal?.addEventListener('abort', onAbort)
+    if (signal?.aborted === true) onAbort()
+
+    // A message that the handler sends at once must find the listener that is added after the await.
+    function onOpen (): void {
+      client.off('error', onError)
+      client.pause()
+      setImmediate(() => { client.resume() })
+      stopWaiting()
+      resolve()
+    }
+
+    function onRefusal (_request: ClientRequest, response: IncomingMessage): void {
+      text(response).then(body => { fail(refusal(response, body)) }, onError)
+    }
+
+    function onError (cause: Error): void {
+      fail(new FST_WS_INJECT_FAILED(cause.message, { cause }))
+    }
+
+    function onAbort (): void {
+      fail(new FST_WS_INJECT_ABORTED({ cause: signal?.reason }))
+    }
+
+    function fail (error: Error): void {
+      stopWaiting()
+      reject(error)
+      client.terminate()
+    }
+
+    function stopWaiting (): void {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      client.off('open', onOpen)
+    }
+  })
+}
+
+function refusal ({ statusCode = 0, headers }: IncomingMessage, body: string): InjectWSError {
+  return Object.assign(new FST_WS_INJECT_REFUSED(statusCode), { statusCode, headers, body })
+}

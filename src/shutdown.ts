@@ -1,0 +1,103 @@
+// The end: what happens to open connections when the application closes.
+// No upgrade is accepted any more, every client is told, and whoever has not answered the close frame within the time
+// limit is cut: a close always ends. A preClose of the application comes first, and is held to the same limit.
+
+import type { FastifyInstance } from 'fastify'
+import type { EventEmitter } from 'node:events'
+import type { WebSocket, WebSocketServer } from 'ws'
+import type { Dispatcher } from './dispatch'
+import type { Settings } from './options'
+import { isThenable } from './thenable'
+
+export interface Shutdown {
+  /** A preClose hook. */
+  closeConnections: (this: FastifyInstance) => Promise<void>
+  /** An onClose hook: waits for the last connection. */
+  finish: () => Promise<void>
+}
+
+// The longest delay that a timer of Node can wait.
+const LONGEST = 2 ** 31 - 1
+
+type PreClose = NonNullable<Settings['preClose']>
+
+export function createShutdown (websocketServer: WebSocketServer, dispatcher: Dispatcher, settings: Settings): Shutdown {
+  const { preClose, shutdown: { code, reason, timeout } } = settings
+  const clients = websocketServer.clients ?? trackClients(websocketServer)
+  let isClosed = false
+  let closing: Promise<void> | undefined
+  let cut: NodeJS.Timeout | undefined
+  websocketServer.once('close', () => { isClosed = true })
+  return { closeConnections, finish }
+
+  async function closeConnections (this: FastifyInstance): Promise<void> {
+    dispatcher.refuseUpgrades()
+    closing = closeAll(this)
+    if (await endsWithin(hookLimit(this), closing)) await closing
+  }
+
+  async function closeAll (fastify: FastifyInstance): Promise<void> {
+    const custom = preClose && runPreClose(fastify, preClose)
+    const isLate = custom !== undefined && !await endsWithin(timeout, custom)
+    cut = setTimeout(cutConnections, timeout)
+    for (const socket of [...clients]) {
+      if (isLate && socket.readyState === socket.CLOSING) socket.terminate()
+      else socket.close(code, reason)
+    }
+    if (!isClosed) websocketServer.close()
+    // A preClose that fails has closed nothing for sure, so its error is told only now.
+    if (isLate) custom.catch(error => { fastify.log.error(error) })
+    else await custom
+  }
+
+  function cutConnections (): void {
+    for (const socket of [...clients]) socket.terminate()
+    for (const { rawSocket } of dispatcher.upgrades) rawSocket.destroy()
+  }
+
+  // Fastify waits for the connections of its own server only.
+  async function finish (): Promise<void> {
+    await closing?.catch(() => {})
+    const open = [...clients].filter(socket => socket.readyState !== socket.CLOSED)
+    const refused = [...dispatcher.upgrades].map(({ rawSocket }) => rawSocket)
+    await Promise.all([...open, ...refused].map(closed))
+    clearTimeout(cut)
+    dispatcher.detach()
+  }
+}
+
+// ws keeps no list when the application sets clientTracking to false.
+function trackClients (websocketServer: WebSocketServer): Set<WebSocket> {
+  const clients = new Set<WebSocket>()
+  websocketServer.on('connection', socket => {
+    clients.add(socket)
+    socket.on('close', () => { clients.delete(socket) })
+  })
+  return clients
+}
+
+function runPreClose (fastify: FastifyInstance, preClose: PreClose): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (error?: Error | null): void => { error ? reject(error) : resolve() }
+    const result: unknown = Reflect.apply(preClose, fastify, preClose.length === 0 ? [] : [done])
+    if (isThenable(result)) Promise.resolve(result).then(() => { resolve() }, reject)
+    else if (preClose.length === 0) resolve()
+  })
+}
+
+// A hook that Fastify finds too slow makes close() reject. Its rest is awaited by finish, where there is no such limit.
+function hookLimit (fastify: FastifyInstance): number {
+  return 0.9 * Number(fastify.initialConfig.pluginTimeout) || LONGEST
+}
+
+async function endsWithin (timeout: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>(resolve => { timer = setTimeout(resolve, timeout, false) })
+  const isInTime = await Promise.race([work.then(() => true, () => true), late])
+  clearTimeout(timer)
+  return isInTime
+}
+
+function closed (socket: EventEmitter): Promise<unknown> {
+  return new Promise(resolve => { socket.once('close', resolve) })
+}

@@ -1,0 +1,37 @@
+// The table in src/README.md is the map of the house: this holds it against the imports.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import t from 'tap'
+
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts')).map(file => file.replaceAll('\\', '/'))
+const rows = new Map(readFileSync('src/README.md', 'utf8').split('\n').flatMap(line => {
+  const [, file, imports = ''] = /^\| `([\w/-]+\.ts)` \| ([^|]*)\|/.exec(line) ?? []
+  return file === undefined ? [] : [[file, [...imports.matchAll(/`([\w/-]+)`/g)].map(match => `${match[1]}.ts`)] as const]
+}))
+const order = [...rows.keys()]
+
+t.test('every source file is a row of the table, and every row a file', async t => {
+  t.same([...order].sort(), [...files].sort())
+})
+
+for (const file of files) {
+  t.test(`${file} imports what its row says, all of it further down`, async t => {
+    const imports = importsOf(file)
+    t.same([...imports].sort(), [...rows.get(file) ?? []].sort())
+    for (const imported of imports) {
+      t.ok(order.indexOf(imported) > order.indexOf(file), `${imported} stands below ${file}`)
+      if (!file.startsWith('extras/')) t.notOk(imported.startsWith('extras/'), 'the core imports no extra')
+    }
+  })
+
+  t.test(`${file} has a test file of its own`, async t => {
+    t.ok(existsSync(`test/${file.replace(/\.ts$/, '.test.ts')}`))
+  })
+}
+
+function importsOf (file: string): string[] {
+  const source = readFileSync(`src/${file}`, 'utf8')
+  const paths = [...source.matchAll(/^(?:import|export) (?!type\b)[^']*'(\.[^']+)'/gm)].map(match => String(match[1]))
+  return paths.map(path => posix.join(posix.dirname(file), `${path}.ts`)).filter(path => !path.startsWith('..'))
+}

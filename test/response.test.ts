@@ -1,0 +1,72 @@
+import t from 'tap'
+import { PassThrough } from 'node:stream'
+import { start } from './helpers/app'
+import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
+import { until } from './helpers/limit'
+import { frame } from './helpers/raw-client'
+import { assertRefusal } from './helpers/refusal'
+import { echo, refuseWith } from './helpers/routes'
+
+checkLeaksAtEnd(t)
+
+t.test('says that the connection ends, whatever headers the answer is given', async t => {
+  const forms: Record<string, unknown[]> = {
+    '/headers': [401, { connection: 'keep-alive', 'x-form': 'yes' }],
+    '/message': [401, 'No Entry', { Connection: 'Upgrade', 'x-form': 'yes' }],
+    '/array': [401, ['x-form', 'yes']],
+    '/none': [401, undefined]
+  }
+  const running = await start(t, app => {
+    app.addHook('onRequest', (request, reply) => {
+      reply.hijack()
+      Reflect.apply(reply.raw.writeHead, reply.raw, forms[request.url] ?? [])
+      reply.raw.end('no')
+    })
+    app.get('/*', { websocket: true }, () => {})
+  })
+  for (const path of Object.keys(forms)) {
+    const [response] = await assertRefusal(t, running, { path, status: 401, body: 'no', close: false })
+    t.equal(response?.headers['x-form'], path === '/none' ? undefined : 'yes')
+  }
+})
+
+t.test('sends early hints without taking them for the answer', async t => {
+  const running = await start(t, app => {
+    app.addHook('onRequest', async (request, reply) => { reply.raw.writeEarlyHints({ link: '</x>; rel=preload' }) })
+    echo(app)
+  })
+  const client = await running.raw()
+  client.upgrade('/').write(frame('text', 'hello'))
+
+  t.equal((await client.readResponse()).status, 103)
+  t.equal((await client.readResponse()).status, 101)
+  t.equal(String((await client.readFrame()).payload), 'hello')
+})
+
+t.test('cuts the connection where the application destroys the response', async t => {
+  const running = await start(t, app => {
+    app.addHook('onRequest', (request, reply) => {
+      reply.hijack()
+      reply.raw.destroy()
+    })
+    echo(app)
+  })
+  const client = await running.raw()
+  client.upgrade('/')
+
+  t.equal((await client.readUntilClose()).length, 0)
+  await assertServerHoldsNothing(t, running.server)
+})
+
+t.test('drops an answer that is not complete when the client leaves, and ends its source', async t => {
+  const body = new PassThrough()
+  const running = await start(t, refuseWith(() => body))
+  const client = await running.raw()
+  client.upgrade('/')
+  body.write('first ')
+  await until(() => client.leftover.includes('first'), 'the first part')
+  client.reset()
+
+  await until(() => body.destroyed, 'the end of the source')
+  await assertServerHoldsNothing(t, running.server)
+})

@@ -1,0 +1,133 @@
+import fastify from 'fastify'
+import t from 'tap'
+import websocket from '../src'
+import { start } from './helpers/app'
+import { checkLeaksAtEnd } from './helpers/leaks'
+
+checkLeaksAtEnd(t)
+
+const noop = () => {}
+
+t.test('a route with websocket: true serves upgrades, and answers 404 to a plain GET and HEAD', async t => {
+  const running = await start(t, app => {
+    app.get('/', { websocket: true }, socket => { socket.send('hello') })
+  })
+  const { inbox } = await running.connect()
+  t.equal(String(await inbox.next()), 'hello')
+  t.equal((await running.app.inject({ method: 'GET', url: '/' })).statusCode, 404)
+  t.equal((await running.app.inject({ method: 'HEAD', url: '/' })).statusCode, 404)
+})
+
+t.test('a route with a wsHandler serves both, and HEAD too', async t => {
+  const running = await start(t, app => {
+    app.route({ method: 'GET', url: '/', handler: async () => 'plain', wsHandler: socket => { socket.send('hello') } })
+  })
+  const { inbox } = await running.connect()
+  t.equal(String(await inbox.next()), 'hello')
+  t.equal((await running.app.inject({ method: 'GET', url: '/' })).body, 'plain')
+  t.equal((await running.app.inject({ method: 'HEAD', url: '/' })).statusCode, 200)
+})
+
+t.test('GET and HEAD in one declaration are fine', async t => {
+  const running = await start(t, app => {
+    app.route({ method: ['GET', 'HEAD'], url: '/', websocket: true, handler: socket => { socket.send('hello') } })
+  })
+  const { inbox } = await running.connect()
+  t.equal(String(await inbox.next()), 'hello')
+})
+
+t.test('the handler runs with the encapsulated instance as this', async t => {
+  const running = await start(t, app => {
+    app.register(async scope => {
+      scope.decorate('word', 'inner')
+      scope.get('/', { websocket: true }, function (socket) { socket.send(String(Reflect.get(this, 'word'))) })
+    }, { prefix: '/scope' })
+  })
+  const { inbox } = await running.connect('/scope')
+  t.equal(String(await inbox.next()), 'inner')
+})
+
+t.test('prefixes, parameters, wildcards and constraints choose the handler as on any route', async t => {
+  const running = await start(t, app => {
+    app.register(async scope => {
+      scope.get('/', { websocket: true }, socket => { socket.send('root') })
+      scope.get('/:id', { websocket: true }, (socket, request) => { socket.send(JSON.stringify(request.params)) })
+      scope.get('/files/*', { websocket: true }, (socket, request) => { socket.send(JSON.stringify(request.params)) })
+    }, { prefix: '/a' })
+    app.get('/host', { websocket: true, constraints: { host: 'one.test' } }, socket => { socket.send('one') })
+    app.get('/host', { websocket: true, constraints: { host: 'two.test' } }, socket => { socket.send('two') })
+  })
+  const answer = async (path: string, headers = {}) => String(await (await running.connect(path, { headers })).inbox.next())
+  t.equal(await answer('/a'), 'root')
+  t.equal(await answer('/a/'), 'root')
+  t.equal(await answer('/a/7'), '{"id":"7"}')
+  t.equal(await answer('/a/files/x/y'), '{"*":"x/y"}')
+  t.equal(await answer('/host', { host: 'one.test' }), 'one')
+  t.equal(await answer('/host', { host: 'two.test' }), 'two')
+  await t.rejects(answer('/host', { host: 'three.test' }), { message: 'Unexpected server response: 404' })
+})
+
+t.test('an upgrade to a route without a websocket handler opens, is logged and closes', async t => {
+  const running = await start(t, app => { app.get('/plain', async () => 'plain') })
+  const { inbox } = await running.connect('/plain?a=1')
+  t.equal((await inbox.closed).code, 1005)
+  const line = await running.logged('closed incoming websocket connection for path with no websocket handler')
+  t.match(line, { level: 30, path: '/plain?a=1' })
+})
+
+for (const method of ['POST', 'PUT', 'DELETE', ['GET', 'POST']]) {
+  t.test(`a websocket route for ${method} is refused where it is declared`, async t => {
+    const app = fastify()
+    t.teardown(() => app.close())
+    await app.register(websocket)
+    const expected = { code: 'FST_WS_INVALID_METHOD', message: 'websocket handler can only be declared in GET method' }
+    t.throws(() => app.route({ method, url: '/', websocket: true, handler: noop }), expected)
+    t.throws(() => app.route({ method, url: '/', handler: noop, wsHandler: noop }), expected)
+  })
+}
+
+t.test('a wsHandler that is no function is refused where it is declared', async t => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket)
+  const route = { method: 'GET', url: '/', handler: noop, wsHandler: 'x' as unknown as typeof noop }
+  t.throws(() => app.route(route), { code: 'FST_WS_INVALID_HANDLER', message: 'invalid wsHandler function' })
+})
+
+t.test('websocket: true hides the route\'s schema from descriptions of the API, in a copy', async t => {
+  const schema = Object.freeze({ querystring: Object.freeze({ type: 'object', properties: { a: { type: 'integer' } } }) })
+  const seen: unknown[] = []
+  const running = await start(t, app => {
+    app.addHook('onRoute', route => { if (route.method === 'GET') seen.push({ ...route.schema }) })
+    app.get('/bare', { websocket: true }, noop)
+    app.get('/shared', { websocket: true, schema }, (socket, request) => { socket.send(JSON.stringify(request.query)) })
+    app.get('/shown', { websocket: true, schema: { hide: false } as object }, noop)
+    app.get('/plain', { schema: {} }, async () => 'plain')
+  })
+  t.same(seen, [{ hide: true }, { hide: true, ...schema }, { hide: false }, {}])
+  const { inbox } = await running.connect('/shared?a=1')
+  t.equal(String(await inbox.next()), '{"a":1}', 'and it still validates')
+  await t.rejects(running.connect('/shared?a=x'), { message: 'Unexpected server response: 400' })
+})
+
+t.test('an upgrade to a websocket route declared before the plugin gets 500, and one log line names the route and the cure', async t => {
+  const running = await start(t, { websocket: false }, async app => {
+    app.get('/early/:id', { websocket: true }, noop)
+    await app.register(websocket)
+    app.get('/late', { websocket: true }, socket => { socket.send('late') })
+  })
+  await t.rejects(running.connect('/early/1'), { message: 'Unexpected server response: 500' })
+  t.equal(running.log.filter(({ level }) => level >= 40).length, 1)
+  const line = await running.logged(/GET \/early\/:id .*declared before the websocket plugin/)
+  t.match(line, { level: 50, err: { code: 'FST_WS_ROUTE_TOO_EARLY' } })
+  await t.rejects(running.connect('/none'), { message: 'Unexpected server response: 404' })
+  t.equal(String(await (await running.connect('/late')).inbox.next()), 'late')
+})
+
+t.test('a plain route declared before the plugin serves plain requests as ever', async t => {
+  const { app } = await start(t, { websocket: false }, async app => {
+    app.get('/early', async () => 'plain')
+    await app.register(websocket)
+  })
+  t.equal((await app.inject('/early')).body, 'plain')
+})

@@ -1,0 +1,351 @@
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
+import type {
+  ContextConfigDefault,
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyPluginCallback,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchema,
+  FastifyTypeProvider,
+  FastifyTypeProviderDefault,
+  preCloseAsyncHookHandler,
+  preCloseHookHandler,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerBase,
+  RawServerDefault,
+  RequestGenericInterface,
+  RouteGenericInterface,
+  RouteOptions as FastifyRouteOptions
+} from 'fastify'
+import WS = require('ws')
+
+// Type parameters of what is augmented below must carry the names, the order
+// and the defaults that Fastify gave them: TypeScript merges nothing else.
+
+/** What this plugin adds to the options of `fastify.route()`. */
+interface WebsocketRouteOptions<
+  RawServer extends RawServerBase = RawServerDefault,
+  RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+  RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
+  ContextConfig = ContextConfigDefault,
+  SchemaCompiler extends FastifySchema = FastifySchema,
+  TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+  Logger extends FastifyBaseLogger = FastifyBaseLogger
+> {
+  /**
+   * Serves websocket upgrades on this route, while `handler` goes on serving plain HTTP. GET routes only.
+   *
+   * Anything but a function makes `route()` throw `invalid wsHandler function`.
+   */
+  wsHandler?: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+}
+
+type WebsocketPlugin = FastifyPluginCallback<fastifyWebsocket.WebsocketPluginOptions>
+
+declare namespace fastifyWebsocket {
+  /** The socket that a handler gets and that `injectWS` resolves to: the `WebSocket` class of `ws`. */
+  export type WebSocket = WS.WebSocket
+
+  /**
+   * Serves one open connection. It runs once the 101 is written, with `this` set to the Fastify instance of the
+   * route's own scope.
+   *
+   * What it throws, and what its promise rejects with, goes to `errorHandler`, as does an `error` of the socket.
+   */
+  export type WebsocketHandler<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
+    ContextConfig = ContextConfigDefault,
+    SchemaCompiler extends FastifySchema = FastifySchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger
+  > = (
+    this: FastifyInstance<Server, IncomingMessage, ServerResponse>,
+    socket: WebSocket,
+    request: FastifyRequest<RequestGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
+  // `any`: a handler may be passed on to code that expects a promise of something definite.
+  ) => void | Promise<any>
+
+  /** What `register()` takes. Wrong types reject the registration. */
+  export interface WebsocketPluginOptions {
+    /**
+     * Told of every error after the 101: a handler that throws or rejects, and the socket's own `error` events. From
+     * then on neither the `onError` hook nor `setErrorHandler` is asked. If this function fails in turn, both errors
+     * are logged and the socket is terminated.
+     *
+     * Default: log at level `error` and `socket.terminate()`.
+     *
+     * Not a function: `invalid errorHandler function`.
+     */
+    errorHandler?: WebsocketErrorHandler
+
+    /** Options for the `WebSocketServer` of `ws` behind this plugin. */
+    options?: WebSocketServerOptions
+
+    /**
+     * Runs when `fastify.close()` begins, in the callback or the async style, to part from the clients in the
+     * application's own way and to close the `websocketServer`. New upgrades are refused from then on. It may take
+     * `shutdown.timeout`; if it fails, that is logged. What it leaves open is closed as without it.
+     *
+     * Default: close every client as `shutdown` says, and the `websocketServer`.
+     *
+     * Not a function: `invalid preClose function`.
+     */
+    preClose?: preCloseHookHandler | preCloseAsyncHookHandler
+
+    /** How `fastify.close()` parts from the clients. */
+    shutdown?: ShutdownOptions
+
+    /**
+     * Settles whose upgrade it is when the HTTP server has other `upgrade` listeners too (a development server, a
+     * proxy, another websocket library). Asked for every websocket upgrade there: `true` means it is for Fastify's
+     * router, `false` leaves the raw socket to the other listeners.
+     *
+     * Default: ours when the URL matches one of this application's websocket routes. Where nobody else listens, this
+     * function is not asked and every websocket upgrade goes to the router.
+     */
+    shouldHandle?: (rawRequest: IncomingMessage) => boolean
+
+    /**
+     * Milliseconds that `verifyClient` may take: past them the upgrade is refused with 503. And milliseconds that a
+     * refused client may make no progress in reading the response: past them the raw socket is destroyed.
+     *
+     * Default: 30000.
+     */
+    handshakeTimeout?: number
+  }
+
+  /**
+   * See `errorHandler` in {@link WebsocketPluginOptions}. `this` is the Fastify instance of the route's own scope.
+   *
+   * Two members rather than one that returns a union: a function that happens to return something else (`error =>
+   * errors.push(error)`) is assignable to a return type of plain `void` only.
+   */
+  export type WebsocketErrorHandler =
+    | ((this: FastifyInstance, error: Error, socket: WebSocket, request: FastifyRequest, reply: FastifyReply) => void)
+    | ((this: FastifyInstance, error: Error, socket: WebSocket, request: FastifyRequest, reply: FastifyReply) => Promise<void>)
+
+  /** How open connections are closed when the application closes. */
+  export interface ShutdownOptions {
+    /**
+     * The close code that every client gets: one that an endpoint may send (RFC 6455, section 7.4), that is 1000 to
+     * 1003, 1007 to 1014 or 3000 to 4999; 1001 says "going away".
+     *
+     * Default: none. The close frame is empty then, and the client reports 1005.
+     */
+    code?: number
+
+    /**
+     * The text beside the code, at most 123 bytes in UTF-8 (RFC 6455, section 5.5: what a control frame holds beside
+     * the code). Needs `code`.
+     *
+     * Default: none.
+     */
+    reason?: string
+
+    /**
+     * Milliseconds that clients have to answer the close frame. Connections that are still open then are terminated.
+     *
+     * Default: 10000.
+     */
+    timeout?: number
+  }
+
+  /** What `ws` tells `verifyClient` about the client. */
+  export interface VerifyClientInfo {
+    /** The `Origin` header, which only browsers have to tell truly. */
+    origin: string
+    /** Whether the connection is encrypted. */
+    secure: boolean
+    req: IncomingMessage
+  }
+
+  /**
+   * Lets a client in, or not, after the application's hooks and before the 101: by what it returns, by what its promise
+   * resolves to, or, when it is declared with a second parameter, by what it calls back with.
+   */
+  export type VerifyClient =
+    | ((info: VerifyClientInfo, callback: VerifyClientCallback) => boolean | Promise<boolean>)
+    | ((info: VerifyClientInfo, callback: VerifyClientCallback) => void)
+
+  /** Status, text and headers are those of the refusal; it is a 401 unless they say otherwise. */
+  export type VerifyClientCallback = (isAccepted: boolean, statusCode?: number, message?: string, headers?: OutgoingHttpHeaders) => void
+
+  /**
+   * The options of the `WebSocketServer` of `ws`, see its documentation for their meaning, units and defaults
+   * (`maxPayload` is in bytes, 100 MiB unless set). They differ in these:
+   *
+   * - `server`: upgrades are taken from this HTTP(S) server in place of Fastify's own.
+   * - `verifyClient` may return a promise; while it is pending the upgrade waits, at most `handshakeTimeout`.
+   * - `noServer` and `port` are refused: the application listens, and this plugin takes upgrades from it.
+   * - `path` is not here: Fastify routes. An untyped caller who sets it finds a warning in the log.
+   */
+  export interface WebSocketServerOptions extends Omit<WS.ServerOptions, 'path' | 'verifyClient'> {
+    /** Lets a client in, or not. Default: everybody whom the hooks let through. */
+    verifyClient?: VerifyClient | undefined
+  }
+
+  /** Options of `fastify.route()` with `wsHandler` among them, for code that builds such objects. */
+  export interface RouteOptions<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+    ContextConfig = ContextConfigDefault,
+    SchemaCompiler extends FastifySchema = FastifySchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger
+  > extends FastifyRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>,
+    WebsocketRouteOptions<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger> { }
+
+  /**
+   * What the request of `injectWS` looks like to the application. `headers` are sent by the client; other properties
+   * are assigned to the raw request before the application sees it, except `method`, `url` and `httpVersion`, which
+   * are what the client sends.
+   */
+  export interface UpgradeContext extends Partial<Omit<IncomingMessage, 'headers' | 'socket'>> {
+    /** Request headers. Names in any case; an array is sent as several headers of that name. */
+    headers?: IncomingHttpHeaders
+    /** Properties to set on the raw socket, such as `remoteAddress` (otherwise `127.0.0.1`) or `encrypted`. */
+    socket?: Partial<TLSSocket>
+  }
+
+  /**
+   * What `injectWS` rejects with. When the application refused the upgrade, the message is `Unexpected server response:
+   * <status>` and the HTTP response is here; otherwise (no answer in time, an aborted signal, a destroyed socket) only
+   * `code` tells.
+   */
+  export interface InjectWSError extends Error {
+    code: string
+    /** Status of the HTTP response. */
+    statusCode?: number
+    /** Headers of the HTTP response, names in lower case. */
+    headers?: IncomingHttpHeaders
+    /** The whole body of the HTTP response, as text. */
+    body?: string
+  }
+
+  export const fastifyWebsocket: WebsocketPlugin
+  export { fastifyWebsocket as default }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whether this request is a websocket upgrade. Known from the first `onRequest` hook on. */
+    ws: boolean
+  }
+
+  interface RouteShorthandOptions<
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars
+    RawServer extends RawServerBase = RawServerDefault
+  > {
+    /**
+     * Makes `handler` a websocket handler. The route answers 404 to plain HTTP requests. GET routes only.
+     *
+     * Default: false.
+     */
+    websocket?: boolean
+  }
+
+  interface RouteOptions<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+    ContextConfig = ContextConfigDefault,
+    SchemaCompiler = FastifySchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger
+  > extends WebsocketRouteOptions<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger> { }
+
+  interface RouteShorthandMethod<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger
+  > {
+    /** A websocket route: `fastify.get(path, { websocket: true }, (socket, request) => { ... })`. */
+    <
+      RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      SchemaCompiler extends FastifySchema = FastifySchema,
+      InnerLogger extends Logger = Logger
+    >(
+      path: string,
+      opts: RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> & { websocket: true },
+      handler?: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>
+    ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
+  }
+
+  interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
+    /** The server of `ws` behind this plugin, live: `clients`, `options`, `connection` and other events. */
+    websocketServer: WS.Server
+
+    /**
+     * Opens a websocket to this application over memory, for tests. No port is needed, and no `ready()` before.
+     *
+     * - `path`: path and query string. Default: `'/'`.
+     * - `upgradeContext`: request headers, and properties of the raw request. Default: `{}`.
+     * - `options`: see {@link InjectWSOption}. Default: `{}`.
+     *
+     * Resolves to the client's end once it is open. Rejects with a `fastifyWebsocket.InjectWSError`.
+     */
+    injectWS: InjectWSFn<RawRequest>
+
+    /** A websocket route in the full declaration: `websocket: true` makes `handler` a websocket handler. */
+    route<
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema
+    >(
+      opts: Omit<RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>, 'handler' | 'websocket'> & {
+        websocket: true
+        handler: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+      }
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+  }
+
+  type InjectWSFn<RawRequest> = (
+    path?: string,
+    upgradeContext?: Partial<RawRequest> | fastifyWebsocket.UpgradeContext,
+    options?: InjectWSOption
+  ) => Promise<WS>
+
+  /**
+   * Options of `injectWS`: its own, and those of the `ws` client (`origin`, `perMessageDeflate`, `maxPayload` in bytes,
+   * ...) that mean something over memory. Headers are given in `upgradeContext`, a time limit in `timeout`. Other than
+   * in `ws`, `perMessageDeflate` is off unless it is set here or asked for by a `sec-websocket-extensions` header.
+   */
+  interface InjectWSOption extends Omit<WS.ClientOptions, keyof SecureContextOptions |
+    'agent' | 'checkServerIdentity' | 'createConnection' | 'family' | 'followRedirects' | 'handshakeTimeout' | 'headers' |
+    'host' | 'localAddress' | 'maxRedirects' | 'protocol' | 'rejectUnauthorized'> {
+    /** Called with the client before the handshake begins: the place for listeners that must miss nothing. */
+    onInit?: (ws: WS.WebSocket) => void
+    /** Called with the client when it is open, before the promise resolves. */
+    onOpen?: (ws: WS.WebSocket) => void
+    /**
+     * Subprotocols to offer, the preferred one first (RFC 6455, section 1.9).
+     *
+     * Default: those of the `sec-websocket-protocol` header in `upgradeContext`.
+     */
+    protocols?: string | string[]
+    /**
+     * Milliseconds that the handshake may take, hooks included. Past it the call rejects.
+     *
+     * Default: no limit.
+     */
+    timeout?: number
+    /** Abandons the handshake when it aborts: the call rejects. */
+    signal?: AbortSignal
+  }
+}
+
+declare function fastifyWebsocket (...params: Parameters<WebsocketPlugin>): ReturnType<WebsocketPlugin>
+
+export = fastifyWebsocket
