@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { addPrograms, install, installedVersion, pack, PACKAGING_LIMIT, root, run } from './package'
+
+const COMPILERS = ['typescript-5.9', 'typescript', 'typescript-7']
+
+t.setTimeout(PACKAGING_LIMIT)
+
+t.test('a folder with fastify and the tarball, and nothing else', async t => {
+  const folder = await install(t, {
+    fastify: await installedVersion('fastify'),
+    'fastify-wss': `file:${(await pack(t)).path}`
+  })
+
+  await t.test('runs a CommonJS and an ESM program', async t => {
+    await addPrograms(folder, ['echo.cjs', 'echo.mjs'])
+    for (const program of ['echo.cjs', 'echo.mjs']) {
+      t.equal(await run(process.execPath, [program], folder), 'echo over TCP\necho over memory\n', program)
+    }
+  })
+
+  await t.test('reads messages with fastify-wss/testing, in CommonJS and ESM', async t => {
+    await addPrograms(folder, ['testing.cjs', 'testing.mjs'])
+    t.equal(await run(process.execPath, ['testing.cjs'], folder), 'second\n')
+    t.equal(await run(process.execPath, ['testing.mjs'], folder), 'first\nsecond\n')
+  })
+
+  await t.test('type-checks strictly, our types and those they lean on', async t => {
+    await addPrograms(folder, ['strict.ts', 'strict.mts', 'strict.cts'])
+    for (const compiler of COMPILERS) {
+      for (const resolution of ['node16', 'nodenext']) {
+        await typeCheck(t, compiler, { module: resolution, moduleResolution: resolution }, ['strict.ts', 'strict.mts', 'strict.cts'])
+      }
+      await typeCheck(t, compiler, { module: 'esnext', moduleResolution: 'bundler' }, ['strict.ts', 'strict.mts'])
+    }
+  })
+
+  await t.test('type-checks with the module resolution from before exports, too', async t => {
+    const modules = { module: 'commonjs', moduleResolution: 'node10' }
+    await typeCheck(t, 'typescript-5.9', { ...modules, esModuleInterop: true }, ['strict.ts', 'strict.cts'])
+    // Fastify's own dependencies need esModuleInterop. Ours do not.
+    await typeCheck(t, 'typescript-5.9', { ...modules, skipLibCheck: true }, ['strict.ts', 'strict.cts'])
+  })
+
+  async function typeCheck (t: Test, compiler: string, modules: Record<string, unknown>, files: string[]): Promise<void> {
+    const compilerOptions = { target: 'es2022', strict: true, skipLibCheck: false, noEmit: true, ...modules }
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+    const tsc = join(root, 'node_modules', compiler, 'bin/tsc')
+    const problems = await run(process.execPath, [tsc, '--pretty', 'false'], folder).catch((failure: Error) => failure.message)
+    t.equal(problems, '', `${compiler} ${await installedVersion(compiler)}, ${String(modules.moduleResolution)}`)
+  }
+})

@@ -1,0 +1,114 @@
+// What fastify-wss has beyond @fastify/websocket.
+
+import { fastify } from 'fastify'
+import type { FastifyInstance, InjectWSOption } from 'fastify'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import WS from 'ws'
+import websocket, {
+  type InjectWSError,
+  type ShutdownOptions,
+  type UpgradeContext,
+  type VerifyClient,
+  type VerifyClientInfo,
+  type WebsocketErrorHandler,
+  type WebsocketPluginOptions,
+  type WebSocketServerOptions
+} from 'fastify-wss'
+import { expectType } from './expect-type'
+
+const app: FastifyInstance = fastify()
+
+// Plugin options
+
+const shutdown: ShutdownOptions = { code: 1001, reason: 'going away', timeout: 5000 }
+app.register(websocket, { shutdown })
+app.register(websocket, { shutdown: {} })
+app.register(websocket, { shutdown: { timeout: 100 }, handshakeTimeout: 1000 })
+app.register(websocket, {
+  shouldHandle: rawRequest => {
+    expectType<IncomingMessage>().from(rawRequest)
+    return rawRequest.url === '/ours'
+  }
+})
+// @ts-expect-error: milliseconds
+app.register(websocket, { shutdown: { timeout: '5s' } })
+// @ts-expect-error: no such option
+app.register(websocket, { shutdown: { grace: 1 } })
+// @ts-expect-error: asked synchronously
+app.register(websocket, { shouldHandle: async () => true })
+// @ts-expect-error: milliseconds
+app.register(websocket, { handshakeTimeout: '1s' })
+
+app.register(websocket, {
+  options: {
+    verifyClient: info => {
+      expectType<VerifyClientInfo>().from(info)
+      return info.origin === 'https://example.com'
+    }
+  }
+})
+app.register(websocket, {
+  options: {
+    verifyClient: async info => {
+      expectType<VerifyClientInfo>().from(info)
+      return info.req.headers.cookie !== undefined
+    }
+  }
+})
+app.register(websocket, { options: { verifyClient: async () => false } })
+app.register(websocket, { options: { verifyClient: undefined } })
+const verifyClient: VerifyClient = ({ secure }) => secure ? Promise.resolve(true) : false
+const options: WebSocketServerOptions = { verifyClient, maxPayload: 1024 }
+const forWs: WS.ServerOptions = options
+app.register(websocket, { options })
+
+const errorHandler: WebsocketErrorHandler = async function (error, socket, request, reply) {
+  expectType<FastifyInstance>().from(this)
+  request.log.error(error)
+  reply.log.error(error)
+  socket.terminate()
+}
+const pluginOptions: WebsocketPluginOptions = { errorHandler }
+app.register(websocket, pluginOptions)
+
+// injectWS
+
+app.injectWS('/', { socket: { remoteAddress: '10.0.0.1' } })
+app.injectWS('/', { socket: { encrypted: true }, headers: { 'X-Forwarded-For': '10.0.0.2', 'Set-Cookie': 'a=b' } })
+const context: UpgradeContext = { socket: { remotePort: 1 }, httpVersion: '1.1' }
+app.injectWS('/', context)
+const injectOptions: InjectWSOption = {
+  protocols: ['v2', 'v1'],
+  timeout: 100,
+  signal: AbortSignal.timeout(100),
+  origin: 'https://example.com',
+  perMessageDeflate: { threshold: 0 },
+  maxPayload: 1024,
+  skipUTF8Validation: true,
+  autoPong: false
+}
+app.injectWS('/', {}, injectOptions)
+app.injectWS('/', {}, { protocols: 'v1', onOpen (socket) { expectType<WS.WebSocket>().from(socket) } })
+const http2App = fastify({ http2: true, https: { allowHTTP1: true } })
+http2App.injectWS('/', { socket: { remoteAddress: '10.0.0.1' } })
+// @ts-expect-error: not a string
+app.injectWS('/', { socket: { remoteAddress: 1 } })
+// @ts-expect-error: no such property
+app.injectWS('/', { header: {} })
+// @ts-expect-error: headers are part of the upgrade context
+app.injectWS('/', {}, { headers: {} })
+// @ts-expect-error: the connection is ours
+app.injectWS('/', {}, { createConnection () {} })
+// @ts-expect-error: nothing to trust over memory
+app.injectWS('/', {}, { ca: 'certificate' })
+
+function onRefusal (error: InjectWSError): void {
+  expectType<string>().from(error.message)
+  expectType<string>().from(error.code)
+  expectType<number | undefined>().from(error.statusCode)
+  expectType<IncomingHttpHeaders | undefined>().from(error.headers)
+  expectType<string | undefined>().from(error.body)
+}
+app.injectWS('/refused').catch(onRefusal)
+
+export { forWs }

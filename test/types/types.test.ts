@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process'
+import { join, relative, sep } from 'node:path'
+import t from 'tap'
+import { LIMIT } from '../helpers/limit'
+
+const root = join(__dirname, '../..')
+
+t.setTimeout(36 * LIMIT)
+
+t.test('the types hold what their users write, and what they must refuse', async t => {
+  const { problems, files } = await compile('tsconfig.json')
+  t.same(problems, [])
+  t.ok(files.includes('types/index.d.ts'))
+  t.ok(files.includes('test/types/additions.ts'))
+})
+
+t.test('the same code compiles with the same types against @fastify/websocket', async t => {
+  const { problems, files } = await compile('tsconfig.reference.json')
+  t.same(problems, [])
+  t.ok(files.includes('test/types/usage.ts'))
+  t.ok(files.includes('node_modules/fastify-websocket-reference/types/index.d.ts'))
+  t.notOk(files.includes('types/index.d.ts'))
+})
+
+/** What tsc has to say about a project of this folder, and the files it read, relative to the root. */
+function compile (project: string): Promise<{ problems: string[], files: string[] }> {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const args = [tsc, '-p', join(__dirname, project), '--pretty', 'false', '--listFiles']
+  return new Promise(resolve => {
+    execFile(process.execPath, args, { cwd: root, maxBuffer: 2 ** 26 }, (_failure, stdout, stderr) => {
+      const lines = (stdout + stderr).split('\n').filter(line => line !== '')
+      const isFile = (line: string): boolean => line.startsWith(root.split(sep).join('/'))
+      resolve({
+        problems: lines.filter(line => !isFile(line)),
+        files: lines.filter(isFile).map(line => relative(root, line).split(sep).join('/'))
+      })
+    })
+  })
+}
