@@ -1,0 +1,126 @@
+// Who is measured. Each is written as its users would write it, and does the same: '/' echoes what it is sent. The control
+// is ws on a plain HTTP server; for an ordinary GET it is Fastify without a plugin.
+
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+
+const host = '127.0.0.1'
+
+/** Kept alive for loadFastify. */
+export let idle
+
+export const contestants = {
+  ws: {
+    title: 'bare ws',
+    package: 'ws',
+    async start () {
+      await loadFastify()
+      const { WebSocketServer } = await import('ws')
+      const httpServer = createServer()
+      const websocketServer = new WebSocketServer({ server: httpServer })
+      websocketServer.on('connection', socket => {
+        socket.on('error', console.error)
+        socket.on('message', message => { socket.send(message) })
+      })
+      return listen(httpServer)
+    }
+  },
+
+  fastify: {
+    title: 'Fastify without a plugin',
+    package: 'fastify',
+    start: options => startFastify(undefined, options)
+  },
+
+  reference: {
+    title: '@fastify/websocket',
+    package: 'fastify-websocket-reference',
+    start: options => startFastify('fastify-websocket-reference', options)
+  },
+
+  ours: {
+    title: 'fastify-wss',
+    package: 'fastify-wss',
+    start: options => startFastify('fastify-wss', options)
+  },
+
+  // Those from here on are measured where their packages are installed.
+  crossws: {
+    title: 'crossws',
+    package: 'crossws',
+    async start () {
+      const { default: createAdapter } = await import('crossws/adapters/node')
+      const { handleUpgrade } = createAdapter({
+        hooks: { message (peer, message) { peer.send(message.uint8Array()) } }
+      })
+      const httpServer = createServer()
+      httpServer.on('upgrade', handleUpgrade)
+      return listen(httpServer)
+    }
+  },
+
+  expressWs: {
+    title: 'express-ws',
+    package: 'express-ws',
+    async start () {
+      const { default: express } = await import('express')
+      const { default: expressWs } = await import('express-ws')
+      const { app } = expressWs(express())
+      app.ws('/', socket => {
+        socket.on('error', console.error)
+        socket.on('message', message => { socket.send(message) })
+      })
+      const httpServer = app.listen(0, host)
+      await once(httpServer, 'listening')
+      return { httpServer }
+    }
+  },
+
+  // Speaks a protocol of its own inside the frames: a client is connected once it has joined the namespace.
+  socketIo: {
+    title: 'socket.io',
+    package: 'socket.io',
+    path: '/socket.io/?EIO=4&transport=websocket',
+    greeting: '40',
+    async start () {
+      const { Server } = await import('socket.io')
+      const httpServer = createServer()
+      new Server(httpServer).on('connection', socket => {
+        socket.on('message', message => { socket.emit('message', message) })
+      })
+      return listen(httpServer)
+    }
+  }
+}
+
+// A process with Fastify in it has a larger heap, and each collection of garbage takes longer, also that of messages. What is
+// compared is the connection and not the size of a framework: so the control has an idle Fastify beside it.
+async function loadFastify () {
+  const { default: fastify } = await import('fastify')
+  idle = fastify()
+  await idle.ready()
+}
+
+async function startFastify (plugin, { logs }) {
+  const { default: fastify } = await import('fastify')
+  const app = fastify({ logger: logs && { level: 'info', stream: nowhere } })
+  if (plugin) {
+    const { default: fastifyWebsocket } = await import(plugin)
+    await app.register(fastifyWebsocket)
+    app.get('/', { websocket: true }, socket => {
+      socket.on('message', message => { socket.send(message) })
+    })
+  }
+  app.get('/hello', async () => ({ hello: 'world' }))
+  await app.listen({ port: 0, host })
+  return { httpServer: app.server, app }
+}
+
+// What is measured is making the log lines, and not where they go.
+const nowhere = { write () {} }
+
+async function listen (httpServer) {
+  httpServer.listen(0, host)
+  await once(httpServer, 'listening')
+  return { httpServer }
+}

@@ -1,0 +1,147 @@
+// The process that loads: clients that are no more than a socket and a few bytes, so that the server is what works.
+
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { randomBytes } from 'node:crypto'
+import { answerCalls } from './calls.mjs'
+
+const host = '127.0.0.1'
+const END_OF_HEAD = '\r\n\r\n'
+const sockets = []
+
+answerCalls({ open, close, echo, get })
+
+/** Opens so many websocket connections, a few at a time, and keeps them. */
+function open ({ port, path, greeting, count }) {
+  return share(count, 32, async () => {
+    sockets.push(await openOne(port, path, greeting))
+  })
+}
+
+async function close () {
+  await Promise.all(sockets.splice(0).map(async socket => {
+    // Without a reset the port of each of thousands of clients stays taken for a minute.
+    socket.resetAndDestroy()
+    await once(socket, 'close')
+  }))
+}
+
+/** Sends so many messages over the open connections, one at a time on each, and waits for every echo. */
+async function echo ({ size, count }) {
+  const frame = maskedFrame(0x2, randomBytes(size))
+  const answered = size + headerSize(size)
+  await Promise.all(sockets.map(socket => exchange(socket, frame, bytes(answered), count / sockets.length)))
+}
+
+/** Sends so many GET requests over so many connections, one at a time on each. */
+async function get ({ port, path, connections, count }) {
+  const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`)
+  await share(connections, connections, async () => {
+    const socket = await connected(port)
+    await exchange(socket, request, responses(), count / connections)
+    socket.destroy()
+  })
+}
+
+async function share (count, workers, work) {
+  let left = count
+  await Promise.all(Array.from({ length: workers }, async () => {
+    while (left-- > 0) await work()
+  }))
+}
+
+async function connected (port) {
+  const socket = connect({ port, host, noDelay: true })
+  await once(socket, 'connect')
+  return socket
+}
+
+async function openOne (port, path = '/', greeting) {
+  const socket = await connected(port)
+  socket.write([
+    `GET ${path} HTTP/1.1`,
+    `Host: ${host}:${port}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+    END_OF_HEAD.slice(2)
+  ].join('\r\n'))
+  const [answer] = await once(socket, 'data')
+  if (!answer.toString('latin1').startsWith('HTTP/1.1 101 ')) throw new Error(`refused: ${answer}`)
+  if (greeting !== undefined) {
+    socket.write(maskedFrame(0x1, Buffer.from(greeting)))
+    await once(socket, 'data')
+  }
+  return socket
+}
+
+/** `takes` is given each chunk and tells how many answers have come to their end with it. */
+function exchange (socket, data, takes, count) {
+  return new Promise((resolve, reject) => {
+    let left = Math.ceil(count)
+    socket.on('data', onData)
+    socket.once('close', onClose)
+    socket.write(data)
+
+    function onData (chunk) {
+      if (takes(chunk) === 0) return
+      if (--left > 0) {
+        socket.write(data)
+        return
+      }
+      socket.off('data', onData)
+      socket.off('close', onClose)
+      resolve()
+    }
+
+    function onClose () {
+      reject(new Error('the server closed a connection under load'))
+    }
+  })
+}
+
+function bytes (size) {
+  let missing = size
+  return chunk => {
+    missing -= chunk.length
+    if (missing > 0) return 0
+    missing = size
+    return 1
+  }
+}
+
+// One request at a time and a small answer: it is the whole answer once its head and its body are there.
+function responses () {
+  let text = ''
+  return chunk => {
+    text += chunk.toString('latin1')
+    const length = /\r\ncontent-length: (\d+)\r\n/i.exec(text)
+    if (length === null || text.length < text.indexOf(END_OF_HEAD) + END_OF_HEAD.length + Number(length[1])) return 0
+    if (!text.startsWith('HTTP/1.1 200 ')) throw new Error(`not a good answer: ${text}`)
+    text = ''
+    return 1
+  }
+}
+
+// RFC 6455 section 5.2. The mask is not zero, or a server might skip the work.
+function maskedFrame (opcode, payload) {
+  const mask = Buffer.from([0x12, 0x34, 0x56, 0x78])
+  const header = Buffer.alloc(headerSize(payload.length))
+  header[0] = 0x80 | opcode
+  if (header.length === 2) {
+    header[1] = 0x80 | payload.length
+  } else if (header.length === 4) {
+    header[1] = 0x80 | 126
+    header.writeUInt16BE(payload.length, 2)
+  } else {
+    header[1] = 0x80 | 127
+    header.writeBigUInt64BE(BigInt(payload.length), 2)
+  }
+  return Buffer.concat([header, mask, payload.map((byte, i) => byte ^ mask[i % 4])])
+}
+
+function headerSize (size) {
+  if (size < 126) return 2
+  return size < 65536 ? 4 : 10
+}

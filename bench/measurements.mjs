@@ -1,0 +1,164 @@
+// What is measured. Each contestant has a process of its own that serves and another that loads, new in every round. Its
+// work is cut into turns (an async generator: a yield ends a turn), so that all contestants can go on side by side and
+// whatever else the machine does falls on all of them. A turn of warm-up comes first, then what counts; the numbers are
+// what the generator returns. Times are CPU time of the serving process, all threads, the collector of garbage included.
+
+import { startProcess } from './calls.mjs'
+import { contestants } from './contestants.mjs'
+
+const SIZES = { '32 B': 32, '1 KB': 1024, '64 KB': 65536 }
+
+const withWebsocket = ['ws', 'reference', 'ours', 'crossws', 'expressWs', 'socketIo']
+const echoing = withWebsocket.filter(name => name !== 'socketIo')
+
+/** run: (name, size) => numbers by the keys of `rows`, in turns. size says how much of everything. */
+export const measurements = [
+  { title: 'idle connections', names: withWebsocket, run: holdConnections },
+  { title: 'upgrades', names: withWebsocket, run: (name, size) => acceptUpgrades(name, size, false) },
+  { title: 'upgrades with pino', names: ['ws', 'reference', 'ours'], run: (name, size) => acceptUpgrades(name, size, true) },
+  { title: 'GET', names: ['fastify', 'reference', 'ours'], run: answerGets },
+  ...Object.keys(SIZES).map(label => ({ title: `echo ${label}`, names: echoing, run: (name, size) => echoMessages(name, size, label) })),
+  { title: 'injectWS', names: ['reference', 'ours'], run: injectConnections }
+]
+
+/** How a number is called, and what it is. control: whose number is 1. bar: what our ratio to it should keep to. */
+export const rows = {
+  heap: { title: 'heap per idle connection', unit: 'B', control: 'ws', bar: 1.05 },
+  rss: { title: 'RSS per idle connection', unit: 'B', control: 'ws' },
+  upgrade: { title: 'CPU per upgrade', unit: 'µs', control: 'ws', bar: 1.10 },
+  upgradeLogged: { title: 'CPU per upgrade, pino at info (bare ws logs nothing)', unit: 'µs', control: 'ws', bar: 1.25 },
+  get: { title: 'CPU per ordinary GET', unit: 'µs', control: 'fastify', bar: 1.02 },
+  ...Object.fromEntries(Object.keys(SIZES).map(label => [`echo ${label}`, { title: `CPU per echo, ${label}`, unit: 'µs', control: 'ws', bar: 1.02 }])),
+  inject: { title: 'injectWS connects per CPU second', unit: '/s', control: 'reference', bar: 0.5, isMoreBetter: true }
+}
+
+async function * holdConnections (name, { steps, batch, upgradeWarmUp }) {
+  const { server, stop, open, warmUp } = await serveUpgrades(name)
+  try {
+    yield * warmUp(upgradeWarmUp, batch)
+    const empty = await server.call('memory')
+    const numbers = {}
+    let opened = 0
+    for (const step of steps) {
+      while (opened < step) {
+        await open(batch)
+        opened += batch
+        yield
+      }
+      const { heap, external, rss } = await server.call('memory')
+      numbers[`heap at ${step}`] = (heap + external - empty.heap - empty.external) / step
+      numbers[`rss at ${step}`] = (rss - empty.rss) / step
+    }
+    return { heap: numbers[`heap at ${opened}`], rss: numbers[`rss at ${opened}`], ...numbers }
+  } finally {
+    await stop()
+  }
+}
+
+// Not together with the memory: V8 forgets optimized code when a collection of garbage that is forced on an idle server
+// finds no connection left, and what would be measured is how it warms up again.
+async function * acceptUpgrades (name, { steps, batch, upgradeWarmUp }, logs) {
+  const { server, stop, open, warmUp } = await serveUpgrades(name, logs)
+  try {
+    yield * warmUp(upgradeWarmUp, batch)
+    const numbers = {}
+    let opened = 0
+    let used = 0
+    for (const step of steps) {
+      const before = { opened, used }
+      while (opened < step) {
+        used += await cpuOf(server, () => open(batch))
+        opened += batch
+        yield
+      }
+      numbers[`upgrade at ${step}`] = (used - before.used) / (step - before.opened)
+    }
+    return logs ? { upgradeLogged: used / opened } : { upgrade: used / opened, ...numbers }
+  } finally {
+    await stop()
+  }
+}
+
+async function * answerGets (name, { gets, turns }) {
+  const { server, load, stop } = await serve(name)
+  try {
+    const port = await server.call('port')
+    const get = count => load.call('get', { port, path: '/hello', connections: 32, count })
+    return { get: yield * inTurns(server, get, gets, turns) }
+  } finally {
+    await stop()
+  }
+}
+
+async function * echoMessages (name, { messages, turns }, label) {
+  const { server, load, stop } = await serve(name)
+  try {
+    const { path, greeting } = contestants[name]
+    const port = await server.call('port')
+    await load.call('open', { port, path, greeting, count: 32 })
+    const echo = count => load.call('echo', { size: SIZES[label], count })
+    return { [`echo ${label}`]: yield * inTurns(server, echo, messages[label], turns) }
+  } finally {
+    await stop()
+  }
+}
+
+async function * injectConnections (name, { injects, turns }) {
+  const { server, stop } = await serve(name)
+  try {
+    const inject = count => server.call('inject', count)
+    return { inject: 1e6 / (yield * inTurns(server, inject, injects, turns)) }
+  } finally {
+    await stop()
+  }
+}
+
+/** CPU time for one of `count` pieces of work; half as many come before, as warm-up. */
+async function * inTurns (server, work, count, turns) {
+  await work(count / 2)
+  yield
+  let used = 0
+  for (let turn = 0; turn < turns; turn++) {
+    used += await cpuOf(server, () => work(count / turns))
+    yield
+  }
+  return used / count
+}
+
+async function cpuOf (server, work) {
+  const begin = await server.call('cpu')
+  await work()
+  return await server.call('cpu') - begin
+}
+
+async function serveUpgrades (name, logs) {
+  const { server, load, stop } = await serve(name, logs)
+  const { path, greeting } = contestants[name]
+  const port = await server.call('port')
+  return { server, stop, open, warmUp }
+
+  function open (count) {
+    return load.call('open', { port, path, greeting, count })
+  }
+
+  async function * warmUp (count, batch) {
+    for (let warm = 0; warm < count; warm += batch) {
+      await open(batch)
+      await load.call('close')
+      await server.call('drained')
+      yield
+    }
+  }
+}
+
+async function serve (name, logs = false) {
+  const server = startProcess('server.mjs', [name, logs ? 'logs' : 'silent'])
+  const load = startProcess('load.mjs')
+  return { server, load, stop }
+
+  // The load first: it would take the end of a server for an error.
+  async function stop () {
+    await load.stop()
+    await server.stop()
+  }
+}
