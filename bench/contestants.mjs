@@ -6,15 +6,11 @@ import { once } from 'node:events'
 
 const host = '127.0.0.1'
 
-/** Kept alive for loadFastify. */
-export let idle
-
 export const contestants = {
   ws: {
     title: 'bare ws',
     package: 'ws',
     async start () {
-      await loadFastify()
       const { WebSocketServer } = await import('ws')
       const httpServer = createServer()
       const websocketServer = new WebSocketServer({ server: httpServer })
@@ -91,14 +87,6 @@ export const contestants = {
       return listen(httpServer)
     }
   }
-}
-
-// A process with Fastify in it has a larger heap, and each collection of garbage takes longer, also that of messages. What is
-// compared is the connection and not the size of a framework: so the control has an idle Fastify beside it.
-async function loadFastify () {
-  const { default: fastify } = await import('fastify')
-  idle = fastify()
-  await idle.ready()
 }
 
 async function startFastify (plugin, { logs }) {

@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [--rounds N] [--only WORD] [--out DIRECTORY]
+// npm run bench [-- --quick] [--rounds N] [--only WORD] [--ballast MEGABYTES] [--out DIRECTORY]
 // Leads: in each round, each measurement, the contestants have their turns one after the other until all are through. Only
 // a complete run replaces bench/results.json and docs/bench.svg; with --out any run writes them there.
 
@@ -20,7 +20,8 @@ const FULL = {
   upgradeWarmUp: 6000,
   gets: 64_000,
   messages: { '32 B': 128_000, '1 KB': 64_000, '64 KB': 12_800 },
-  injects: 3000
+  injects: 3000,
+  ballast: 32
 }
 const QUICK = {
   rounds: 1,
@@ -30,18 +31,20 @@ const QUICK = {
   upgradeWarmUp: 100,
   gets: 1280,
   messages: { '32 B': 1280, '1 KB': 1280, '64 KB': 256 },
-  injects: 60
+  injects: 60,
+  ballast: 1
 }
 
-const { values: { quick, rounds, only = '', out } } = parseArgs({
+const { values: { quick, rounds, only = '', ballast, out } } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     only: { type: 'string' },
+    ballast: { type: 'string' },
     out: { type: 'string' }
   }
 })
-const size = { ...quick ? QUICK : FULL, ...rounds && { rounds: Number(rounds) } }
+const size = { ...quick ? QUICK : FULL, ...rounds && { rounds: Number(rounds) }, ...ballast && { ballast: Number(ballast) } }
 const chosen = measurements.filter(({ title }) => title.includes(only))
 if (chosen.length === 0) throw new Error(`nothing to measure: no title has "${only}" in it`)
 

@@ -32,8 +32,8 @@ export const rows = {
   inject: { title: 'injectWS connects per CPU second', unit: '/s', control: 'reference', bar: 0.5, isMoreBetter: true }
 }
 
-async function * holdConnections (name, { steps, batch, upgradeWarmUp }) {
-  const { server, stop, open, warmUp } = await serveUpgrades(name)
+async function * holdConnections (name, { steps, batch, upgradeWarmUp, ballast }) {
+  const { server, stop, open, warmUp } = await serveUpgrades(name, ballast)
   try {
     yield * warmUp(upgradeWarmUp, batch)
     const empty = await server.call('memory')
@@ -57,8 +57,8 @@ async function * holdConnections (name, { steps, batch, upgradeWarmUp }) {
 
 // Not together with the memory: V8 forgets optimized code when a collection of garbage that is forced on an idle server
 // finds no connection left, and what would be measured is how it warms up again.
-async function * acceptUpgrades (name, { steps, batch, upgradeWarmUp }, logs) {
-  const { server, stop, open, warmUp } = await serveUpgrades(name, logs)
+async function * acceptUpgrades (name, { steps, batch, upgradeWarmUp, ballast }, logs) {
+  const { server, stop, open, warmUp } = await serveUpgrades(name, ballast, logs)
   try {
     yield * warmUp(upgradeWarmUp, batch)
     const numbers = {}
@@ -79,8 +79,8 @@ async function * acceptUpgrades (name, { steps, batch, upgradeWarmUp }, logs) {
   }
 }
 
-async function * answerGets (name, { gets, turns }) {
-  const { server, load, stop } = await serve(name)
+async function * answerGets (name, { gets, turns, ballast }) {
+  const { server, load, stop } = await serve(name, ballast)
   try {
     const port = await server.call('port')
     const get = count => load.call('get', { port, path: '/hello', connections: 32, count })
@@ -90,8 +90,8 @@ async function * answerGets (name, { gets, turns }) {
   }
 }
 
-async function * echoMessages (name, { messages, turns }, label) {
-  const { server, load, stop } = await serve(name)
+async function * echoMessages (name, { messages, turns, ballast }, label) {
+  const { server, load, stop } = await serve(name, ballast)
   try {
     const { path, greeting } = contestants[name]
     const port = await server.call('port')
@@ -103,8 +103,8 @@ async function * echoMessages (name, { messages, turns }, label) {
   }
 }
 
-async function * injectConnections (name, { injects, turns }) {
-  const { server, stop } = await serve(name)
+async function * injectConnections (name, { injects, turns, ballast }) {
+  const { server, stop } = await serve(name, ballast)
   try {
     const inject = count => server.call('inject', count)
     return { inject: 1e6 / (yield * inTurns(server, inject, injects, turns)) }
@@ -131,8 +131,8 @@ async function cpuOf (server, work) {
   return await server.call('cpu') - begin
 }
 
-async function serveUpgrades (name, logs) {
-  const { server, load, stop } = await serve(name, logs)
+async function serveUpgrades (name, ballast, logs) {
+  const { server, load, stop } = await serve(name, ballast, logs)
   const { path, greeting } = contestants[name]
   const port = await server.call('port')
   return { server, stop, open, warmUp }
@@ -151,8 +151,8 @@ async function serveUpgrades (name, logs) {
   }
 }
 
-async function serve (name, logs = false) {
-  const server = startProcess('server.mjs', [name, logs ? 'logs' : 'silent'])
+async function serve (name, ballast, logs = false) {
+  const server = startProcess('server.mjs', [name, logs ? 'logs' : 'silent', ballast])
   const load = startProcess('load.mjs')
   return { server, load, stop }
 

@@ -1,10 +1,12 @@
 // The process that serves: one contestant, and what it has used so far. Nothing of the load is in here.
 
 import { setImmediate, setTimeout } from 'node:timers/promises'
+import { holdBallast } from './ballast.mjs'
 import { answerCalls } from './calls.mjs'
 import { contestants } from './contestants.mjs'
 
-const [name, logs] = process.argv.slice(2)
+const [name, logs, ballast] = process.argv.slice(2)
+holdBallast(Number(ballast))
 const { httpServer, app } = await contestants[name].start({ logs: logs === 'logs' })
 
 answerCalls({
