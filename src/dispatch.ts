@@ -35,10 +35,10 @@ export function dispatchUpgrades (fastify: FastifyInstance, settings: Settings, 
   return { upgrades, refuseUpgrades, detach }
 
   function onUpgrade (rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer): void {
-    guardSocket(rawSocket)
     const handle = isWebsocketUpgrade(rawRequest) ? handleUpgrade : handleForeign
-    if (isAlone()) handle(rawRequest, rawSocket, head)
-    else process.nextTick(handleUntaken, handle, rawRequest, rawSocket, head)
+    if (isAlone()) return handle(rawRequest, rawSocket, head)
+    guardSocket(rawSocket)
+    process.nextTick(handleUntaken, handle, rawRequest, rawSocket, head)
   }
 
   function isAlone (): boolean {
@@ -57,6 +57,7 @@ export function dispatchUpgrades (fastify: FastifyInstance, settings: Settings, 
 
   function handleForeign (rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer): void {
     if (canServePlain(rawRequest)) {
+      guardSocket(rawSocket)
       afterEarlierResponses(rawSocket, () => {
         unguardSocket(rawSocket)
         servePlain(httpServer, rawRequest, rawSocket, head)

@@ -11,8 +11,10 @@ const BOUND = 64 * 1024
 /**
  * Stands in for the listeners that Node takes off before 'upgrade': without an 'error' listener a reset by the client ends
  * the process, and without a 'drain' listener a streamed response, also an earlier one, stops at the first full buffer.
+ * A socket that is guarded already stays as it is.
  */
 export function guardSocket (rawSocket: Socket): void {
+  unguardSocket(rawSocket)
   rawSocket.on('error', destroySocket)
   rawSocket.on('drain', onDrain)
 }
@@ -22,13 +24,18 @@ export function unguardSocket (rawSocket: Socket): void {
   rawSocket.off('drain', onDrain)
 }
 
-/** Waits until earlier responses on the connection (pipelining) are out. Does nothing when it ends with one of them. */
+/**
+ * Waits until earlier responses on the connection (pipelining) are out. Does nothing when it ends with one of them. A
+ * client that closes its half meanwhile is let go, as Node does.
+ */
 export function afterEarlierResponses (rawSocket: Socket, onTurn: () => void): void {
   const earlier = responseOn(rawSocket)
-  if (earlier === undefined) onTurn()
-  else earlier.once('close', onEarlierClosed)
+  if (earlier === undefined) return onTurn()
+  earlier.once('close', onEarlierClosed)
+  rawSocket.on('end', destroySocket)
 
   function onEarlierClosed (): void {
+    rawSocket.off('end', destroySocket)
     if (!rawSocket.writable) return
     // While much was unsent Node has stopped reading, unknown to the stream: an empty push makes it ask for more.
     rawSocket.push('')
@@ -37,13 +44,14 @@ export function afterEarlierResponses (rawSocket: Socket, onTurn: () => void): v
 }
 
 /**
- * Reads ahead while an upgrade waits, because the end of a stream comes after its bytes: a client that sent frames and left
- * would go unnoticed. Call the result before anybody else reads: it puts the bytes back.
+ * Lets go of a client that closes its half while an upgrade waits for its answer. Reads ahead for that, because the end of
+ * a stream comes after its bytes. Call the result before anybody else reads: it puts the bytes back.
  */
 export function readAhead (rawSocket: Socket): () => void {
   const chunks: Buffer[] = []
   let size = 0
   rawSocket.on('data', collect)
+  rawSocket.on('end', destroySocket)
   return putBack
 
   function collect (chunk: Buffer): void {
@@ -54,6 +62,7 @@ export function readAhead (rawSocket: Socket): () => void {
 
   function putBack (): void {
     rawSocket.off('data', collect)
+    rawSocket.off('end', destroySocket)
     rawSocket.pause()
     if (chunks.length > 0) rawSocket.unshift(Buffer.concat(chunks))
     // In the next tick, when the next reader listens. A socket that was paused does not flow by a listener alone.

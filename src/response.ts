@@ -6,32 +6,24 @@ import type { IncomingMessage } from 'node:http'
 
 export interface ResponseOwner {
   onResponseBegun: () => void
-  /** It is out, or broke off in the middle. Told once. */
-  onResponseOver: () => void
+  /** All of it is out. One that breaks off has lost its socket. */
+  onResponseSent: () => void
 }
 
 export class UpgradeResponse extends ServerResponse {
   readonly #owner: ResponseOwner
-  #isOver = false
 
   constructor (rawRequest: IncomingMessage, owner: ResponseOwner) {
     super(rawRequest)
     this.#owner = owner
-    this.on('finish', this.#onOver)
-    this.on('close', this.#onOver)
   }
 
   override writeHead (...args: unknown[]): this {
     this.setHeader('connection', 'close')
     Reflect.apply(super.writeHead, this, args.map(withoutConnection))
+    this.once('finish', () => { this.#owner.onResponseSent() })
     this.#owner.onResponseBegun()
     return this
-  }
-
-  #onOver (): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#owner.onResponseOver()
   }
 }
 

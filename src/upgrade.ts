@@ -9,7 +9,7 @@ import type { Socket } from 'node:net'
 import { finished } from 'node:stream'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyReply } from 'fastify'
-import { afterEarlierResponses, readAhead, unguardSocket } from './raw-socket'
+import { afterEarlierResponses, guardSocket, readAhead, unguardSocket } from './raw-socket'
 import { UpgradeResponse } from './response'
 
 // How long a refused client may keep its half of the connection open once it has been sent everything.
@@ -17,11 +17,11 @@ const LINGER = 1000
 
 const kUpgrade = Symbol('fastify-wss.upgrade')
 
-type Marked<T> = T & { [kUpgrade]?: PendingUpgrade | undefined }
+type Marked = IncomingMessage & { [kUpgrade]?: PendingUpgrade }
 
 /** The websocket upgrade that a request asks for, also after its end; undefined for a plain request. */
 export function upgradeOf (rawRequest: IncomingMessage): PendingUpgrade | undefined {
-  const upgrade = ownerOf(rawRequest)
+  const upgrade = (rawRequest as Marked)[kUpgrade]
   return upgrade?.isWebsocket === true ? upgrade : undefined
 }
 
@@ -38,6 +38,7 @@ export class PendingUpgrade {
   reply: FastifyReply | undefined
   readonly #patience: number
   readonly #owned: Set<PendingUpgrade>
+  #isAccepted = false
   #isAnswered = false
   #putBack: (() => void) | undefined
 
@@ -50,11 +51,8 @@ export class PendingUpgrade {
     this.isWebsocket = isWebsocket
     this.#patience = patience
     this.#owned = owned
-    owned.add(this)
-    mark(rawRequest, this)
-    mark(rawSocket, this)
-    rawSocket.on('end', onClientEnd)
-    rawSocket.on('close', onSocketClose)
+    const marked: Marked = rawRequest
+    marked[kUpgrade] = this
   }
 
   /** Gives the socket to this upgrade's response once it is its turn. */
@@ -63,38 +61,27 @@ export class PendingUpgrade {
       this.rawResponse.assignSocket(this.rawSocket)
       onTurn()
     })
+    // Until here the socket could tell nothing. Most upgrades are accepted by now, and never have a listener of ours.
+    if (!this.#isAccepted) this.#keepSocket()
   }
 
   /** While somebody takes time over the answer: sees the client leave, also one that sent frames before. */
   watchClient (): void {
-    if (!this.isPending || this.#putBack !== undefined) return
-    this.#putBack = readAhead(this.rawSocket)
-    this.rawSocket.off('end', onClientEnd).on('end', onClientEnd)
+    if (this.isPending) this.#putBack ??= readAhead(this.rawSocket)
   }
 
   /** Before anybody else reads from the socket. */
   unwatchClient (): void {
     this.#putBack?.()
     this.#putBack = undefined
-    // ws adds a listener of its own: an array of listeners that was three long stays large for the life of the socket.
-    this.rawSocket.off('end', onClientEnd)
   }
 
   /** ws has written the 101: nothing of the HTTP exchange may hold on to the socket any more. */
   accept (): void {
-    this.leave()
+    this.#isAccepted = true
+    this.#letGo()
     this.rawResponse.detachSocket(this.rawSocket)
     unguardSocket(this.rawSocket)
-  }
-
-  /** Somebody else answers. Only the guard against a reset stays. */
-  leave (): void {
-    this.isPending = false
-    this.reply = undefined
-    this.#owned.delete(this)
-    this.rawSocket.off('end', onClientEnd)
-    this.rawSocket.off('close', onSocketClose)
-    mark(this.rawSocket, undefined)
   }
 
   /** Answers with an error of the plugin. Does nothing when the upgrade has ended. */
@@ -113,7 +100,7 @@ export class PendingUpgrade {
     // ws destroys the socket as soon as it is flushed, which resets a connection with unread bytes.
     this.rawSocket.off('finish', this.rawSocket.destroy)
     this.onResponseBegun()
-    finished(this.rawSocket, { readable: false }, () => { this.#linger() })
+    finished(this.rawSocket, { readable: false }, error => { if (!error) this.#linger() })
   }
 
   onResponseBegun (): void {
@@ -126,19 +113,27 @@ export class PendingUpgrade {
     this.rawRequest.socket.on('timeout', onStalled)
   }
 
-  onResponseOver (): void {
-    if (!this.rawResponse.writableFinished) {
-      this.rawSocket.destroy()
-      return
-    }
+  onResponseSent (): void {
     this.rawSocket.end()
     this.#linger()
   }
 
-  onSocketClosed (): void {
-    this.leave()
+  #keepSocket (): void {
+    this.#owned.add(this)
+    guardSocket(this.rawSocket)
+    this.rawSocket.on('close', this.#onSocketClosed)
+  }
+
+  readonly #onSocketClosed = (): void => {
+    this.#letGo()
     if (this.#isAnswered) this.rawRequest.resume()
     else this.rawRequest.destroy()
+  }
+
+  #letGo (): void {
+    this.isPending = false
+    this.reply = undefined
+    if (this.#owned.delete(this)) this.rawSocket.off('close', this.#onSocketClosed)
   }
 
   #linger (): void {
@@ -149,27 +144,10 @@ export class PendingUpgrade {
   }
 }
 
-// A client that closes its half cannot finish a handshake. Once it is being answered it may still read the answer.
-function onClientEnd (this: Socket): void {
-  if (ownerOf(this)?.isPending === true) this.destroy()
-}
-
-function onSocketClose (this: Socket): void {
-  ownerOf(this)?.onSocketClosed()
-}
-
 function onStalled (this: Socket): void {
   if (this.writableLength > 0 || this.writableEnded) this.destroy()
 }
 
 function destroy (rawSocket: Socket): void {
   rawSocket.destroy()
-}
-
-function mark (subject: IncomingMessage | Socket, upgrade: PendingUpgrade | undefined): void {
-  (subject as Marked<typeof subject>)[kUpgrade] = upgrade
-}
-
-function ownerOf (subject: IncomingMessage | Socket): PendingUpgrade | undefined {
-  return (subject as Marked<typeof subject>)[kUpgrade]
 }

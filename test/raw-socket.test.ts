@@ -1,11 +1,11 @@
 import t, { type Test } from 'tap'
 import { once } from 'node:events'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { type Running, start, TRANSPORTS } from './helpers/app'
 import { deferred } from './helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
 import { LIMIT, until, within } from './helpers/limit'
-import { frame, type RawClient } from './helpers/raw-client'
+import { frame, type RawClient, requestHead, upgradeHead } from './helpers/raw-client'
 import { echo } from './helpers/routes'
 
 checkLeaksAtEnd(t)
@@ -41,6 +41,43 @@ t.test('forgets an upgrade whose connection an earlier response has ended', asyn
   await assertServerHoldsNothing(t, running.server)
   t.equal(calls, 0)
 })
+
+for (const [protocol, headers] of [['websocket', {}], ['h2c', { Upgrade: 'h2c' }]] as const) {
+  t.test(`streams an earlier response whole while an upgrade to ${protocol} waits for it`, async t => {
+    const running = await start(t, app => {
+      app.get('/stream', async () => Readable.from(Array.from({ length: 100 }, () => Buffer.alloc(64 * 1024))))
+    })
+    const client = await running.raw()
+    client.request('GET', '/stream').upgrade('/', headers)
+
+    t.equal((await client.readResponse()).bytes.length, 100 * 64 * 1024)
+  })
+
+  t.test(`survives a reset while an upgrade to ${protocol} waits for an earlier response`, async t => {
+    const running = await start(t, app => {
+      app.get('/slow', async request => { await once(request.signal, 'abort') })
+    })
+    const client = await running.raw()
+    client.write(requestHead('GET', '/slow') + upgradeHead('/', headers))
+    await running.logged('incoming request')
+    client.reset()
+
+    await assertServerHoldsNothing(t, running.server)
+  })
+
+  t.test(`lets go of a client that closes its half while an upgrade to ${protocol} waits for an earlier response`, async t => {
+    const running = await start(t, app => {
+      app.get('/slow', async request => { await once(request.signal, 'abort') })
+    })
+    const client = await running.raw()
+    client.write(requestHead('GET', '/slow') + upgradeHead('/', headers))
+    await running.logged('incoming request')
+    client.fin()
+
+    t.equal((await client.readUntilClose()).length, 0)
+    await assertServerHoldsNothing(t, running.server)
+  })
+}
 
 t.test('survives a reset of an open connection, of a pending upgrade and of a refused one', async t => {
   const running = await start(t, app => {
@@ -98,7 +135,7 @@ for (const over of TRANSPORTS) {
     })
     const client = await running.raw()
     client.upgrade('/').write(frame('text', '1'))
-    await until(() => running.log.length > 0, 'the request')
+    await running.logged('incoming request')
     client.write(frame('text', '2'))
     await new Promise(setImmediate)
     hook.resolve()

@@ -29,19 +29,28 @@ t.test('knows a request as an upgrade before and after the 101, and a plain requ
   t.same(seen, [true, false])
 })
 
-t.test('leaves an open connection no listener and no response of the handshake', async t => {
-  const running = await start(t, app => {
-    app.get('/', { websocket: true }, (socket, request) => {
-      const { socket: rawSocket } = request.raw
-      const names = ['data', 'end', 'close', 'error', 'drain', 'timeout'].flatMap(event => rawSocket.listeners(event).map(({ name }) => name))
-      socket.send(JSON.stringify(names.filter(name => name !== '')))
+for (const [when, isSecond, verdict] of [['at once', false, true], ['later', false, Promise.resolve(true)], ['after an earlier response', true, true]] as const) {
+  t.test(`leaves a connection that was accepted ${when} no listener and no response of the handshake`, async t => {
+    const running = await start(t, { websocket: { options: { verifyClient: () => verdict } } }, app => {
+      app.get('/plain', async () => 'plain')
+      app.get('/', { websocket: true }, (socket, request) => {
+        const { socket: rawSocket } = request.raw
+        socket.on('message', () => {
+          const names = ['data', 'end', 'close', 'error', 'drain', 'timeout'].flatMap(event => rawSocket.listeners(event).map(({ name }) => name))
+          socket.send(JSON.stringify(names.filter(name => name !== '')))
+        })
+      })
     })
-  })
-  const { inbox } = await running.connect()
-  const names: string[] = JSON.parse(String(await inbox.next()))
+    const client = await running.raw()
+    if (isSecond) client.request('GET', '/plain')
+    client.upgrade('/').write(frame('text', 'who listens?'))
+    if (isSecond) t.equal((await client.readResponse()).body, 'plain')
+    await client.readResponse()
+    const names: string[] = JSON.parse(String((await client.readFrame()).payload))
 
-  t.same(names.filter(name => !name.startsWith('socketOn')).sort(), ['onReadableStreamEnd'])
-})
+    t.same(names.filter(name => !name.startsWith('socketOn')).sort(), ['onReadableStreamEnd'])
+  })
+}
 
 t.test('does not let a late answer touch a connection that is open', async t => {
   const running = await start(t, { websocket: { handshakeTimeout: 20 } }, app => {
@@ -108,7 +117,7 @@ t.test('cuts a client that does not read its answer within the handshake limit',
   const running = await start(t, { websocket: { handshakeTimeout: 50 } }, refuseWith(() => WHOLE))
   const client = await running.raw()
   client.pause().upgrade('/')
-  await until(() => running.log.length > 0, 'the request')
+  await running.logged('incoming request')
 
   await assertServerHoldsNothing(t, running.server)
 })
@@ -164,7 +173,7 @@ for (const who of ['a hook', 'ws']) {
     const running = await start(t, { websocket: { options: who === 'ws' ? { verifyClient } : {} } }, who === 'ws' ? echo : refuseWith(() => body))
     const client = await running.raw()
     client.pause().upgrade('/').write(frame('binary', Buffer.alloc(256 * 1024)))
-    await until(() => running.log.length > 0, 'the request')
+    await running.logged('incoming request')
     await assertServerHoldsNothing(t, running.server)
     client.resume()
 
@@ -190,7 +199,7 @@ t.test('tells the request of a client that leaves before it reads a refusal by w
   const client = await running.raw()
   const closed = once(running.server, 'request closed')
   client.pause().upgrade('/')
-  await until(() => running.log.length > 0, 'the request')
+  await running.logged('incoming request')
   client.reset()
 
   t.same(await within(closed, 'the end of the request'), [true])
