@@ -13,7 +13,7 @@ import { summarize } from './summary.mjs'
 import { printTable } from './table.mjs'
 
 const FULL = {
-  rounds: 7,
+  rounds: 11,
   turns: 20,
   steps: [1000, 2000, 5000, 10_000],
   batch: 500,
