@@ -60,7 +60,7 @@ export function dispatchUpgrades (fastify: FastifyInstance, settings: Settings, 
       guardSocket(rawSocket)
       afterEarlierResponses(rawSocket, () => {
         unguardSocket(rawSocket)
-        servePlain(httpServer, rawRequest, rawSocket, head)
+        servePlain(rawRequest, rawSocket, head)
       })
     } else {
       route(rawRequest, rawSocket, head, false)

@@ -45,11 +45,19 @@ export function canServePlain (rawRequest: IncomingMessage): boolean {
 }
 
 /** Gives the connection back to Node's parser, the request without its offer first. */
-export function servePlain (httpServer: Server, rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer): void {
+export function servePlain (rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer): void {
   // An earlier response on the connection may have left the limit of an idle connection behind.
   rawSocket.setTimeout(0)
   rawSocket.unshift(Buffer.concat([Buffer.from(headWithoutOffer(rawRequest), 'latin1'), head]))
-  httpServer.emit(rawSocket instanceof TLSSocket ? 'secureConnection' : 'connection', rawSocket)
+  serverOf(rawSocket).emit(rawSocket instanceof TLSSocket ? 'secureConnection' : 'connection', rawSocket)
+}
+
+/**
+ * The server whose connection this is. On localhost Fastify has several, and passes their upgrades on to one; that one
+ * cannot serve their connections (HTTP/2). Node sets this property on each connection it parses, but documents it nowhere.
+ */
+function serverOf (rawSocket: Socket): Server {
+  return (rawSocket as Socket & { server: Server }).server
 }
 
 function headWithoutOffer ({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
 import websocket from '../src'
@@ -10,6 +11,7 @@ import { create, start, type Declare, type Running, type StartOptions } from './
 import { deferred } from './helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd, countConnections } from './helpers/leaks'
 import { until, within } from './helpers/limit'
+import { resolveBothLoopbacks } from './helpers/loopbacks'
 import { closeFrame, connectRaw, type RawClient } from './helpers/raw-client'
 
 checkLeaksAtEnd(t)
@@ -85,6 +87,7 @@ t.test('waits for clients that answer the close frame late', async t => {
   let hasClosed = false
   const closing = close(running.app).then(() => { hasClosed = true })
   await readCloseFrame(client)
+  await sleep(3 * SHORT)
   t.equal(await countConnections(running.server), 1)
   t.notOk(hasClosed)
 
@@ -218,9 +221,11 @@ t.test('is not disturbed by a hook that replies to an upgrade that was refused',
   const closing = close(running.app)
   t.equal((await client.readResponse()).status, 503)
   released.resolve()
+  t.equal((await client.readUntilClose()).length, 0)
   client.fin()
 
   await closing
+  t.strictSame(running.log.filter(({ level }) => level > 40), [])
 })
 
 t.test('refuses upgrades that verifyClient has not answered', async t => {
@@ -309,9 +314,10 @@ t.test("closes the clients of the application's own server, and listens to it no
   const { running, httpServer, port } = await startOwn(t, { shutdown: { timeout: SHORT } })
   const silent = await openSilent(t, port)
   const answering = await openSilent(t, port)
-  readCloseFrame(answering).then(() => answering.write(closeFrame(1000)).fin(), () => {})
+  const answered = readCloseFrame(answering).then(() => answering.write(closeFrame(1000)).fin())
 
   await close(running.app)
+  await answered
 
   t.equal((await readCloseFrame(silent)).length, 0)
   t.equal(httpServer.listenerCount('upgrade'), 0)
@@ -337,6 +343,7 @@ t.test("waits for the refusals on the application's own server, and cuts them in
 })
 
 t.test('closes the clients of the second server that listening on localhost makes', async t => {
+  resolveBothLoopbacks(t)
   const running = await startEcho(t, { shutdown: { timeout: SHORT } }, { host: 'localhost' })
   const hosts: RawClient[] = []
   for (const address of running.app.addresses()) {
@@ -346,6 +353,7 @@ t.test('closes the clients of the second server that listening on localhost make
     t.equal((await client.upgrade('/').readResponse()).status, 101)
     hosts.push(client)
   }
+  t.equal(hosts.length, 2, 'there is a second server')
 
   await close(running.app)
 

@@ -10,6 +10,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Running, start, type StartOptions, TRANSPORTS } from '../helpers/app'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
 import { LIMIT, within } from '../helpers/limit'
+import { resolveBothLoopbacks } from '../helpers/loopbacks'
 import { connectRaw, frame, type Headers, type RawClient } from '../helpers/raw-client'
 
 checkLeaksAtEnd(t)
@@ -209,8 +210,10 @@ for (const over of TRANSPORTS) {
   }
 
   t.test(`over ${over}, on each server of localhost`, async t => {
+    resolveBothLoopbacks(t)
     const running = await start(t, { over, host: 'localhost' }, declare)
     const addresses = (running.app.addresses() as AddressInfo[]).map(({ address }) => address)
+    t.equal(addresses.length, 2, 'there is a second server')
 
     for (const host of addresses) {
       t.test(`serves a GET, a POST and a websocket at ${host}`, async t => {
