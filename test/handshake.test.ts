@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { WebSocket, type ServerOptions } from 'ws'
@@ -99,14 +100,27 @@ t.test('refuses a client whose verifyClient never answers', async t => {
 })
 
 t.test('ignores an answer of verifyClient after the limit', async t => {
+  const asked = deferred<Socket>()
   const answer = deferred<boolean>()
-  const running = await startEcho(t, { handshakeTimeout: 50, options: { verifyClient: () => answer.promise } })
-  await assertRefused(t, running, 503)
+  const running = await startEcho(t, {
+    handshakeTimeout: 50,
+    options: {
+      verifyClient: ({ req }: { req: IncomingMessage }) => {
+        asked.resolve(req.socket)
+        return answer.promise
+      }
+    }
+  })
+  const client = (await running.raw()).upgrade('/')
+  const rawSocket = await within(asked.promise, 'verifyClient')
+  t.equal((await client.readResponse()).status, 503)
 
   answer.resolve(true)
   await new Promise(setImmediate)
 
-  t.equal(running.app.websocketServer.clients.size, 0)
+  t.notOk(rawSocket.destroyed, 'it lingers until the client has read its refusal')
+  client.fin()
+  await assertServerHoldsNothing(t, running.server)
 })
 
 t.test('counts the first answer of verifyClient only', async t => {

@@ -262,12 +262,12 @@ async function suite (t: Test, kind: string, serverOptions: object, listens: boo
     const seen: string[] = []
     const app = await build(t, app => {
       app.addHook('onTimeout', async () => { seen.push('timeout') })
-      app.get('/slow', { websocket: true, handlerTimeout: 20, preHandler: () => {} }, () => {})
+      app.get('/slow', { websocket: true, handlerTimeout: 20, preHandler: request => { request.signal.addEventListener('abort', () => { seen.push('signal') }) } }, () => {})
       app.get('/idle', { websocket: true, preHandler: () => {} }, () => {})
     }, { fastify: { connectionTimeout: 100 } })
     await t.rejects(app.injectWS('/slow'), { message: 'Unexpected server response: 503', statusCode: 503 })
-    await t.rejects(app.injectWS('/idle', {}, { timeout: 2000, onInit: () => { until(() => seen.length > 0, 'the hook ran').then(() => app.close()) } }), { message: 'Unexpected server response: 503', statusCode: 503 })
-    t.same(seen, ['timeout'])
+    await t.rejects(app.injectWS('/idle', {}, { timeout: 2000, onInit: () => { until(() => seen.includes('timeout'), 'the hook ran').then(() => app.close()) } }), { message: 'Unexpected server response: 503', statusCode: 503 })
+    t.same(seen, ['signal', 'timeout'])
   })
 
   t.test('hundreds of sockets in one test leave nothing, and app.close() closes them', async t => {

@@ -26,6 +26,7 @@ function runOn (version) {
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` }
   const name = spawnSync('node', ['--version'], { env, encoding: 'utf8' }).stdout.trim()
   console.log(`\nNode ${version}: ${name}`)
+  if (!name.startsWith(`v${version}.`)) return { name, status: 1, summary: 'this is another version: its package was not installed' }
   // Coverage is judged on the version that npm test runs on.
   const { status, stdout } = spawnSync('node', ['node_modules/tap/dist/esm/run.mjs', 'run', '--disable-coverage', '--reporter=terse', ...files], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 })
   if (status !== 0) console.log(stdout)

@@ -4,7 +4,7 @@ import t from 'tap'
 import websocket from '../src'
 import { readOptions } from '../src/options'
 import type { WebsocketPluginOptions } from '../types'
-import { create } from './helpers/app'
+import { start } from './helpers/app'
 import { checkLeaksAtEnd } from './helpers/leaks'
 
 checkLeaksAtEnd(t)
@@ -104,8 +104,11 @@ t.test('every close code that an endpoint may send is taken', async t => {
   }
 })
 
-t.test('options.path is warned about, and changes nothing', async t => {
-  const { app, log } = create(t, { logLevel: 'warn' })
-  await app.register(websocket, { options: { path: '/elsewhere' } as object })
-  t.same(log.map(({ level, msg }) => [level, msg]), [[40, "ws server path option shouldn't be provided, use a route instead"]])
+t.test('options.path is warned about, and obeyed by ws', async t => {
+  const running = await start(t, { logLevel: 'warn', websocket: { options: { path: '/here' } as object } }, app => {
+    app.get('/*', { websocket: true }, () => {})
+  })
+  t.same(running.log.map(({ level, msg }) => [level, msg]), [[40, "ws server path option shouldn't be provided, use a route instead"]])
+  await running.connect('/here')
+  await t.rejects(running.connect('/elsewhere'), { message: 'Unexpected server response: 400' })
 })

@@ -115,9 +115,9 @@ for (const over of TRANSPORTS) {
       const aborted = once(running.server, 'aborted')
       client.upgrade('/')
       const [rawSocket] = await within(inHook, 'the hook')
+      const { bytesRead } = rawSocket
       client.write(frame('text', 'ahead'))
-      await until(() => rawSocket.bytesRead > 0 && rawSocket.listenerCount('data') > 0, 'the frame')
-      await new Promise(setImmediate)
+      await until(() => rawSocket.bytesRead > bytesRead, 'the frame')
       client[leave]()
 
       await t.resolves(within(aborted, 'the abort'))
@@ -128,25 +128,39 @@ for (const over of TRANSPORTS) {
 
   t.test(`delivers frames sent before, during and after slow hooks and a slow verifyClient in order, over ${over}`, async t => {
     const hook = deferred()
+    const asked = deferred()
     const verdict = deferred<boolean>()
-    const running = await start(t, { over, websocket: { options: { verifyClient: () => verdict.promise } } }, app => {
-      app.addHook('onRequest', async () => { await hook.promise })
+    const verifyClient = (): Promise<boolean> => {
+      asked.resolve()
+      return verdict.promise
+    }
+    const running = await start(t, { over, websocket: { options: { verifyClient } } }, app => {
+      app.addHook('onRequest', async request => {
+        app.server.emit('in hook', request.raw.socket)
+        await hook.promise
+      })
       echo(app)
     })
     const client = await running.raw()
+    const inHook = once(running.server, 'in hook')
     client.upgrade('/').write(frame('text', '1'))
-    await running.logged('incoming request')
-    client.write(frame('text', '2'))
-    await new Promise(setImmediate)
+    const [rawSocket] = await within(inHook, 'the hook')
+    await sendAndSee('2')
     hook.resolve()
-    await new Promise(setImmediate)
-    client.write(frame('text', '3'))
+    await within(asked.promise, 'verifyClient')
+    await sendAndSee('3')
     verdict.resolve(true)
     t.equal((await client.readResponse()).status, 101)
     client.write(frame('text', '4'))
 
     for (const expected of ['1', '2', '3', '4']) t.equal(String((await client.readFrame()).payload), expected)
     client.fin()
+
+    async function sendAndSee (payload: string): Promise<void> {
+      const { bytesRead } = rawSocket
+      client.write(frame('text', payload))
+      await until(() => rawSocket.bytesRead > bytesRead, `the frame ${payload}`)
+    }
   })
 }
 

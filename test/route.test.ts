@@ -130,4 +130,5 @@ t.test('a plain route declared before the plugin serves plain requests as ever',
     await app.register(websocket)
   })
   t.equal((await app.inject('/early')).body, 'plain')
+  t.match(app.printRoutes({ includeHooks: true }), /refuseEarlyRoute/)
 })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { WireEnd } from '../src/wire'
 import { checkLeaksAtEnd } from './helpers/leaks'
@@ -82,12 +83,22 @@ t.test('setTimeout reports silence, counts from the last traffic, and ends with 
   await once(near, 'timeout')
   clearTimeout(alive)
   t.equal(calls, 1)
-  near.setTimeout(1000)
-  near.write('x')
-  far.setTimeout(10).setTimeout(0).setTimeout(1000)
-  far.resume()
-  near.end()
-  await once(far, 'end')
+
+  const [writer, reader] = WireEnd.pair()
+  let late = 0
+  for (const end of [writer, reader]) end.setTimeout(200).on('timeout', () => { late++ })
+  reader.resume()
+  for (let i = 0; i < 10; i++) {
+    writer.write('x')
+    await sleep(40)
+  }
+  t.equal(late, 0, 'traffic starts the time anew at both ends')
+  writer.setTimeout(0)
+  reader.setTimeout(0)
+  await sleep(300)
+  t.equal(late, 0, '0 ends it')
+  writer.destroy()
+  reader.destroy()
   near.destroy()
   far.destroy()
 })

@@ -57,6 +57,7 @@ t.test('docs/differences.md', async t => {
 
   for (const [id, { fields, proof }] of differences) {
     t.strictSame(fields, ['Reference', 'Here', 'Why', 'Proof'], `${id} says what both do, why, and where it is proved`)
+    t.ok(proof.length > 0, `${id} names where`)
     for (const [topic, file] of proof) {
       const holds = topics[topic]?.some(({ differs = [] }) => differs.includes(id))
       t.ok(holds ?? existsSync(join(__dirname, '../..', file)), `${id} is proved in ${file}`)

@@ -79,5 +79,6 @@ async function checkTypes (t: Test, index: number, source: string): Promise<void
   writeFileSync(`${folder}/${index}.mts`, source)
   const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2022', '--types', 'node', '--ignoreConfig']
   const child = spawn(process.execPath, ['node_modules/typescript/bin/tsc', ...options, `${folder}/${index}.mts`], { env: { ...process.env, NODE_OPTIONS: '' } })
-  t.equal(await text(child.stdout), '')
+  const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  t.same([output, errors, code], ['', '', 0])
 }

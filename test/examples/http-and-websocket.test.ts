@@ -23,7 +23,7 @@ t.test('the example for HTTP and websocket', async t => {
     for (const { inbox } of watchers) t.same((await inbox.next()).json(), { home: 1, guests: 0 })
   })
 
-  t.test('goes on when a websocket has left', async t => {
+  t.test('goes on for those who stay', async t => {
     const running = await serve(t, await build())
     const [gone, stays] = [await running.connect('/score'), await running.connect('/score')]
     await stays.inbox.next()

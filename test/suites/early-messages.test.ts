@@ -145,6 +145,7 @@ for (const way of WAYS) {
     await flushed(client.socket)
 
     client.socket.terminate()
+    await until(() => running.app.websocketServer.clients.size === 0, 'the end of the connection')
     await assertServerHoldsNothing(t, running.server)
     await t.resolves(within(running.app.close(), 'app.close()'))
   })

@@ -100,7 +100,7 @@ for (const way of WAYS) {
     })
     if (way === 'injectWS') {
       const opened = running.app.injectWS('/', {}, { onInit (client) { hooked.promise.then(() => client.terminate(), t.fail) } })
-      await t.rejects(within(opened, 'injectWS'))
+      await t.rejects(within(opened, 'injectWS'), { code: 'FST_WS_INJECT_FAILED' })
     } else {
       const { socket } = running.dial()
       await within(hooked.promise, 'the hook')

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { WebSocketServer } from 'ws'
 import websocket from '../../src'
@@ -45,11 +46,13 @@ for (const over of TRANSPORTS) {
       })
 
       t.test('leaves an upgrade to a listener that takes it later', async t => {
-        const running = await open(t, onlyAt('/other', (rawRequest, rawSocket) => { setTimeout(answer, 20, rawRequest, rawSocket) }))
+        const running = await open(t, onlyAt('/other', (rawRequest, rawSocket) => { setTimeout(answer, 20, rawRequest, rawSocket) }), BRIEF)
         const client = await running.raw()
         client.upgrade('/other')
 
         await assertTaken(t, client)
+        // After the time at which it would have been answered, had nobody taken it.
+        await sleep(2 * BRIEF.handshakeTimeout)
         await assertLeft(t, running, client)
       })
 
@@ -176,7 +179,7 @@ for (const over of TRANSPORTS) {
         const client = await running.raw()
         client.upgrade(path, headers)
         t.equal((await client.readResponse()).status, 101)
-        t.match(JSON.parse(String((await client.readFrame()).payload)), params)
+        t.same(JSON.parse(String((await client.readFrame()).payload)), params)
       })
     }
 

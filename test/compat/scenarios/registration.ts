@@ -128,7 +128,16 @@ export const registration: Scenario[] = [
   rejects('the errorHandler is checked before the preClose', { errorHandler: 1, preClose: 1, options: { noServer: true } }, ERROR_HANDLER),
   rejects('falsy handlers count as left out', { errorHandler: null, preClose: 0 }),
   rejects('no options at all', undefined),
-  rejects('the option path is only a warning', { options: { path: '/elsewhere' } }),
+  {
+    name: 'registration: the option path is warned about, and obeyed by ws',
+    async run (stage) {
+      const app = await stage.start(app => {
+        app.get('/*', { websocket: true }, socket => { socket.close(4001) })
+      }, { plugin: wrong({ options: { path: '/here' } }) })
+      await (await stage.connect(app, '/here')).closed()
+      await (await stage.connect(app, '/elsewhere')).closed()
+    }
+  },
   rejects('the option port', { options: { port: 3000 } }, {
     oursOnly: true,
     differs: ['options-checked'],

@@ -312,16 +312,17 @@ export const ws: Scenario[] = [
       for (const autoPong of [true, false]) {
         const app = await stage.start(app => {
           app.get('/', { websocket: true }, socket => {
-            stage.watch(socket)
+            stage.watch(socket, `autoPong ${autoPong}:`)
             socket.ping('from the server')
           })
         }, { plugin: { options: { autoPong } } })
         const client = await stage.connect(app)
-        await stage.saw('app', 'pong')
+        await stage.saw('app', `autoPong ${autoPong}: pong`)
         client.socket.ping('from the client')
         client.send('after the ping')
-        await stage.saw('app', 'after the ping')
+        await stage.saw('app', `autoPong ${autoPong}: message`)
         await client.close()
+        await stage.saw('app', `autoPong ${autoPong}: close`)
       }
     }
   },

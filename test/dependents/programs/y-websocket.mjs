@@ -43,6 +43,9 @@ for (const path of ['rooms', 'private']) {
   await until(ada.doc, 'update', () => String(ada.text) === '> hello world!')
   console.log('after an absence:', String(bob.text))
 
+  // Yjs tells the others of nobody that has set nothing.
+  bob.provider.awareness.setLocalStateField('name', 'bob')
+  await until(ada.provider.awareness, 'change', () => ada.provider.awareness.getStates().has(bob.doc.clientID))
   const gone = until(ada.provider.awareness, 'change', () => !ada.provider.awareness.getStates().has(bob.doc.clientID))
   leave(bob)
   await gone
