@@ -9,6 +9,7 @@ import type { WebsocketHandler, WebsocketPluginOptions } from '../types'
 import { holdMessages } from './early-messages'
 import { FST_WS_HANDSHAKE_FAILED } from './errors'
 import { shakeHands } from './handshake'
+import { logError } from './log'
 import { headerLines } from './reply-headers'
 import { isThenable } from './thenable'
 import { upgradeOf } from './upgrade'
@@ -47,7 +48,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
         runHandler(handler, { instance, socket, request, reply })
       },
       onFailure: error => {
-        request.log.error(error)
+        logError(request.log, error)
         upgrade.refuse(new FST_WS_HANDSHAKE_FAILED())
       }
     })
@@ -87,7 +88,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
   function handleError (error: unknown, connection: Connection): void {
     const { instance, socket, request, reply } = connection
     if (errorHandler === undefined) {
-      request.log.error(error)
+      logError(request.log, error)
       socket.terminate()
       return
     }
@@ -101,15 +102,16 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
 }
 
 function onErrorHandlerFailed (error: unknown, failure: unknown, { socket, request }: Connection): void {
-  request.log.error(error)
-  request.log.error(failure)
+  logError(request.log, error)
+  logError(request.log, failure)
   socket.terminate()
 }
 
 // ws closes an erring socket with the code that tells why (1002, 1007, 1009), or a listener of the application chooses
 // one: the client has to get it, so the default is to cut only what is still open later.
 function onSocketError (this: WebSocket, error: Error): void {
-  (this as Logged)[kLog]?.error(error)
+  const { [kLog]: log }: Logged = this
+  if (log !== undefined) logError(log, error)
   const timer = setTimeout(() => { this.terminate() }, CLOSE_GRACE).unref()
   this.once('close', () => { clearTimeout(timer) })
 }

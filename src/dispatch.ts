@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { FST_WS_CLOSING, FST_WS_HANDSHAKE_FAILED } from './errors'
 import { answerPlain, canServePlain, declineForeignBodies, isWebsocketUpgrade, servePlain } from './foreign'
+import { logError } from './log'
 import { isTaken } from './neighbours'
 import type { WebsocketRoutes } from './neighbours'
 import type { Settings } from './options'
@@ -71,7 +72,7 @@ export function dispatchUpgrades (fastify: FastifyInstance, settings: Settings, 
     try {
       return shouldHandle === undefined ? routes.matches(fastify, rawRequest) : shouldHandle(rawRequest)
     } catch (error) {
-      fastify.log.error(error)
+      logError(fastify.log, error)
       return false
     }
   }

@@ -19,12 +19,12 @@ type InjectWS = FastifyInstance['injectWS']
 
 export function createInjector (fastify: FastifyInstance, httpServer: Server): InjectWS {
   let isReady = false
+  // Once loaded, ready() fails on an instance other than the root.
+  fastify.addHook('onReady', async () => { isReady = true })
   return async function injectWS (path = '/', upgradeContext = {}, { onInit, onOpen, protocols, timeout, signal, ...options }: InjectWSOption = {}) {
     const context = upgradeContext as UpgradeContext
     const { offered, perMessageDeflate, headers } = readHeaders(context.headers)
-    // Fastify makes a timer and an entry in a queue of it, each time.
     if (!isReady) await fastify.ready()
-    isReady = true
     const clientOptions: ClientOptions = {
       perMessageDeflate,
       ...options,

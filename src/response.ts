@@ -29,6 +29,12 @@ export class UpgradeResponse extends ServerResponse {
 
 // The headers that a caller gives to writeHead win over those that were set before.
 function withoutConnection (argument: unknown): unknown {
-  if (typeof argument !== 'object' || argument === null || Array.isArray(argument)) return argument
-  return Object.fromEntries(Object.entries(argument).filter(([name]) => name.toLowerCase() !== 'connection'))
+  // Names and values in turn.
+  if (Array.isArray(argument)) return argument.filter((_each, index) => !isConnection(argument[index - index % 2]))
+  if (typeof argument !== 'object' || argument === null) return argument
+  return Object.fromEntries(Object.entries(argument).filter(([name]) => !isConnection(name)))
+}
+
+function isConnection (name: unknown): boolean {
+  return String(name).toLowerCase() === 'connection'
 }

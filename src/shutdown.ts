@@ -7,6 +7,7 @@ import type { EventEmitter } from 'node:events'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { Dispatcher } from './dispatch'
 import type { Settings } from './options'
+import { logError } from './log'
 import { isThenable } from './thenable'
 
 export interface Shutdown {
@@ -46,7 +47,7 @@ export function createShutdown (websocketServer: WebSocketServer, dispatcher: Di
     }
     if (!isClosed) websocketServer.close()
     // A preClose that fails has closed nothing for sure, so its error is told only now.
-    if (isLate) custom.catch(error => { fastify.log.error(error) })
+    if (isLate) custom.catch(error => { logError(fastify.log, error) })
     else await custom
   }
 

@@ -52,6 +52,19 @@ async function suite (t: Test, kind: string, serverOptions: object, listens: boo
     t.equal(String(await readMessages(socket).next()), 'hello')
   })
 
+  t.test('works on an instance of a scope, however late', async t => {
+    let scope: FastifyInstance | undefined
+    const app: FastifyInstance = fastify(serverOptions as object)
+    t.teardown(() => app.close())
+    app.register(async child => {
+      await child.register(websocket)
+      echo(child)
+      scope = child
+    })
+    await app.ready()
+    t.equal((await scope?.injectWS())?.readyState, WebSocket.OPEN)
+  })
+
   t.test('onInit sees the socket before the handshake, onOpen once it is open, then the promise resolves', async t => {
     const app = await build(t, echo)
     const order: unknown[] = []
