@@ -12,13 +12,28 @@ export interface ResponseOwner {
 
 export class UpgradeResponse extends ServerResponse {
   readonly #owner: ResponseOwner
+  #isSealed = false
 
   constructor (rawRequest: IncomingMessage, owner: ResponseOwner) {
     super(rawRequest)
     this.#owner = owner
   }
 
+  /** It is whole: what a hook that was under way still writes is dropped, where Node would throw into Fastify's callbacks. */
+  seal (): void {
+    this.#isSealed = true
+  }
+
+  override write (...args: unknown[]): boolean {
+    return this.#isSealed || Reflect.apply(super.write, this, args)
+  }
+
+  override end (...args: unknown[]): this {
+    return this.#isSealed ? this : Reflect.apply(super.end, this, args)
+  }
+
   override writeHead (...args: unknown[]): this {
+    if (this.#isSealed) return this
     this.setHeader('connection', 'close')
     Reflect.apply(super.writeHead, this, args.map(withoutConnection))
     this.once('finish', () => { this.#owner.onResponseSent() })

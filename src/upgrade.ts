@@ -4,7 +4,7 @@
 // error of the router can skip the end. A client that leaves before either is told to the request as an abort.
 
 import { STATUS_CODES } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { finished } from 'node:stream'
 import type { FastifyError } from '@fastify/error'
@@ -28,7 +28,7 @@ export function upgradeOf (rawRequest: IncomingMessage): PendingUpgrade | undefi
 export class PendingUpgrade {
   readonly rawRequest: IncomingMessage
   readonly rawSocket: Socket
-  readonly rawResponse: ServerResponse
+  readonly rawResponse: UpgradeResponse
   readonly head: Buffer
   /** False for a request that offered another protocol and is answered as a plain one. */
   readonly isWebsocket: boolean
@@ -93,6 +93,7 @@ export class PendingUpgrade {
       'content-length': Buffer.byteLength(body)
     })
     this.rawResponse.end(body)
+    this.rawResponse.seal()
   }
 
   /** ws, or an application's 'wsClientError' listener, writes the refusal straight to the socket. */

@@ -1,8 +1,11 @@
 import t from 'tap'
-import { PassThrough } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
+import { PassThrough, Readable } from 'node:stream'
+import { upgradeOf } from '../src/upgrade'
 import { start } from './helpers/app'
+import { deferred } from './helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
-import { until } from './helpers/limit'
+import { until, within } from './helpers/limit'
 import { frame } from './helpers/raw-client'
 import { assertRefusal } from './helpers/refusal'
 import { echo, refuseWith } from './helpers/routes'
@@ -42,6 +45,37 @@ t.test('sends early hints without taking them for the answer', async t => {
   t.equal((await client.readResponse()).status, 101)
   t.equal(String((await client.readFrame()).payload), 'hello')
 })
+
+const payloads: Record<string, () => unknown> = {
+  'a text': () => 'too late',
+  nothing: () => undefined,
+  'a stream': () => Readable.from([Buffer.from('too '), Buffer.from('late')])
+}
+
+for (const [what, payload] of Object.entries(payloads)) {
+  t.test(`drops ${what} that the application was about to send when the plugin refused`, async t => {
+    const released = deferred()
+    const sending = deferred<IncomingMessage>()
+    const running = await start(t, app => {
+      app.addHook('onRequest', async (_request, reply) => await reply.code(401).send(payload()))
+      app.addHook('onSend', (request, _reply, payload, done) => {
+        sending.resolve(request.raw)
+        released.promise.then(() => { setImmediate(done, null, payload) }, t.fail)
+      })
+      echo(app)
+    })
+    const client = await running.raw()
+    client.upgrade('/')
+    const rawRequest = await within(sending.promise, 'onSend')
+    upgradeOf(rawRequest)?.refuse({ name: 'Error', statusCode: 503, code: 'CLOSING', message: 'closing' })
+    t.match(await client.readResponse(), { status: 503, body: /CLOSING/ })
+    released.resolve()
+
+    t.equal((await client.readUntilClose()).length, 0)
+    client.fin()
+    await assertServerHoldsNothing(t, running.server)
+  })
+}
 
 t.test('cuts the connection where the application destroys the response', async t => {
   const running = await start(t, app => {

@@ -283,6 +283,7 @@ export const registration: Scenario[] = [
     diff: [
       'app - addHook "onRequest"',
       'app - addHook "onResponse"',
+      'app + addHook "onReady"',
       'app + addHook "onClose"'
     ],
     async run (stage) {
