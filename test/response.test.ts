@@ -56,8 +56,9 @@ for (const [what, payload] of Object.entries(payloads)) {
   t.test(`drops ${what} that the application was about to send when the plugin refused`, async t => {
     const released = deferred()
     const sending = deferred<IncomingMessage>()
-    const running = await start(t, app => {
-      app.addHook('onRequest', async (_request, reply) => await reply.code(401).send(payload()))
+    // With a logger, or where the reply is awaited, Fastify listens to the errors of the response itself.
+    const running = await start(t, { fastify: { logger: false } }, app => {
+      app.addHook('onRequest', (_request, reply, _done) => { reply.code(401).send(payload()) })
       app.addHook('onSend', (request, _reply, payload, done) => {
         sending.resolve(request.raw)
         released.promise.then(() => { setImmediate(done, null, payload) }, t.fail)
@@ -76,6 +77,26 @@ for (const [what, payload] of Object.entries(payloads)) {
     await assertServerHoldsNothing(t, running.server)
   })
 }
+
+t.test('drops what the application writes to a response that the plugin has finished', async t => {
+  const refused = deferred()
+  const running = await start(t, { fastify: { logger: false } }, app => {
+    app.addHook('onRequest', (request, reply, _done) => {
+      reply.hijack()
+      upgradeOf(request.raw)?.refuse({ name: 'Error', statusCode: 503, code: 'CLOSING', message: 'closing' })
+      refused.promise.then(() => { reply.raw.write('late') }, t.fail)
+    })
+    echo(app)
+  })
+  const client = await running.raw()
+  client.upgrade('/')
+  t.equal((await client.readResponse()).status, 503)
+  refused.resolve()
+
+  t.equal((await client.readUntilClose()).length, 0)
+  client.fin()
+  await assertServerHoldsNothing(t, running.server)
+})
 
 t.test('cuts the connection where the application destroys the response', async t => {
   const running = await start(t, app => {
