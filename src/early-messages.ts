@@ -36,7 +36,10 @@ export function holdMessages (socket: WebSocket): () => void {
   }
 
   function onNewListener (event: string | symbol): void {
-    if (event === 'message' && early.length > 0) process.nextTick(deliver)
+    if (event !== 'message') return
+    // At once, so that the application can pause the socket itself.
+    resume()
+    if (early.length > 0) process.nextTick(deliver)
   }
 
   function hasListener (): boolean {
@@ -46,7 +49,6 @@ export function holdMessages (socket: WebSocket): () => void {
   // A listener may go after one message (once): what it leaves waits for the next. It may throw: the rest comes a tick
   // later. And it may pause the socket (a stream): so ours ends before.
   function deliver (): void {
-    if (hasListener()) resume()
     try {
       for (let next = early[0]; next !== undefined && hasListener(); next = early[0]) {
         early.shift()

@@ -25,7 +25,7 @@ export class UpgradeResponse extends ServerResponse {
   }
 
   override write (...args: unknown[]): boolean {
-    return this.#isSealed || Reflect.apply(super.write, this, args)
+    return !this.#isSealed && Reflect.apply(super.write, this, args)
   }
 
   override end (...args: unknown[]): this {

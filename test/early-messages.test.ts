@@ -319,6 +319,24 @@ t.test('leaves a socket paused that its listener has paused', async t => {
   await received(messages, 16)
 })
 
+t.test('leaves a socket paused that the application has paused as it began to listen', async t => {
+  const { running, served } = await startWaiting(t)
+  const { socket: client } = await running.connect()
+  for (let i = 0; i < 16; i++) client.send(CHUNK)
+  const { socket } = await served
+  await until(() => socket.isPaused, 'the pause')
+  const messages: unknown[] = []
+
+  socket.on('message', data => { messages.push(data) })
+  socket.pause()
+  await received(messages, 1)
+  await new Promise(setImmediate)
+  t.ok(socket.isPaused)
+
+  socket.resume()
+  await received(messages, 16)
+})
+
 t.test('bounds what waits in every binaryType', async t => {
   for (const binaryType of ['nodebuffer', 'arraybuffer', 'fragments', 'blob'] as const) {
     const { running, served, ready } = await startWaiting(t, socket => { Object.assign(socket, { binaryType }) })

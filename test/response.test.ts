@@ -46,10 +46,15 @@ t.test('sends early hints without taking them for the answer', async t => {
   t.equal(String((await client.readFrame()).payload), 'hello')
 })
 
+async function * forever (): AsyncGenerator<string> {
+  while (true) yield 'late'
+}
+
 const payloads: Record<string, () => unknown> = {
   'a text': () => 'too late',
   nothing: () => undefined,
-  'a stream': () => Readable.from([Buffer.from('too '), Buffer.from('late')])
+  'a stream': () => Readable.from([Buffer.from('too '), Buffer.from('late')]),
+  'a stream without end': () => Readable.from(forever())
 }
 
 for (const [what, payload] of Object.entries(payloads)) {
