@@ -8,6 +8,9 @@ import { LIMIT } from './helpers/limit'
 
 checkLeaksAtEnd(t)
 
+// Milliseconds: far longer than a busy machine keeps a timer waiting.
+const SILENCE = 1000
+
 t.test('what one end writes the other reads, in order and in a later turn', async t => {
   const [near, far] = WireEnd.pair()
   near.write('a')
@@ -86,16 +89,16 @@ t.test('setTimeout reports silence, counts from the last traffic, and ends with 
 
   const [writer, reader] = WireEnd.pair()
   let late = 0
-  for (const end of [writer, reader]) end.setTimeout(200).on('timeout', () => { late++ })
+  for (const end of [writer, reader]) end.setTimeout(SILENCE).on('timeout', () => { late++ })
   reader.resume()
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 8; i++) {
     writer.write('x')
-    await sleep(40)
+    await sleep(SILENCE / 5)
   }
   t.equal(late, 0, 'traffic starts the time anew at both ends')
   writer.setTimeout(0)
   reader.setTimeout(0)
-  await sleep(300)
+  await sleep(1.5 * SILENCE)
   t.equal(late, 0, '0 ends it')
   writer.destroy()
   reader.destroy()
