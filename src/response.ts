@@ -1,5 +1,6 @@
 // The response to an upgrade. Once it has begun the upgrade is refused, whoever gave it, and it ends the connection.
-// Every way to begin one leads through writeHead, which is why that is where it tells its owner.
+// Every way to begin one leads through writeHead, which is why that is where it tells its owner. What comes after the
+// plugin's own answer is dropped.
 
 import { ServerResponse } from 'node:http'
 import type { IncomingMessage } from 'node:http'

@@ -6,8 +6,8 @@ import type { FastifyInstance } from 'fastify'
 import type { EventEmitter } from 'node:events'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { Dispatcher } from './dispatch'
-import type { Settings } from './options'
 import { logError } from './log'
+import type { Settings } from './options'
 import { isThenable } from './thenable'
 
 export interface Shutdown {
