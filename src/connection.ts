@@ -5,16 +5,19 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
-import type { WebsocketHandler, WebsocketPluginOptions } from '../types'
+import type { WebsocketPluginOptions } from '../types'
 import { holdMessages } from './early-messages'
 import { FST_WS_HANDSHAKE_FAILED } from './errors'
-import { shakeHands } from './handshake'
+import { createHandshaker } from './handshake'
 import { logError } from './log'
+import { admit, open } from './policy'
 import { headerLines } from './reply-headers'
+import type { RouteRecord } from './route'
 import { isThenable } from './thenable'
 import { upgradeOf } from './upgrade'
 
-export type OpenConnection = (instance: FastifyInstance, handler: WebsocketHandler, request: FastifyRequest, reply: FastifyReply) => void
+/** Answers an upgrade. The promise is pending until the route's policies have admitted it. */
+export type OpenConnection = (instance: FastifyInstance, record: RouteRecord, request: FastifyRequest, reply: FastifyReply) => Promise<void> | undefined
 
 type ErrorHandler = NonNullable<WebsocketPluginOptions['errorHandler']>
 
@@ -33,31 +36,37 @@ const kLog = Symbol('fastify-wss.log')
 type Logged = WebSocket & { [kLog]?: FastifyBaseLogger }
 
 export function createConnectionOpener (websocketServer: WebSocketServer, errorHandler: ErrorHandler | undefined, handshakeTimeout: number): OpenConnection {
+  const shakeHands = createHandshaker(websocketServer, handshakeTimeout)
   websocketServer.on('headers', addReplyHeaders)
 
-  return function openConnection (instance, handler, request, reply) {
+  return function openConnection (instance, record, request, reply) {
+    const verdict = admit(record.policies, request, reply)
+    if (verdict !== undefined) return verdict.then(() => { answer(instance, record, request, reply) })
+    answer(instance, record, request, reply)
+  }
+
+  function answer (instance: FastifyInstance, record: RouteRecord, request: FastifyRequest, reply: FastifyReply): void {
     const upgrade = upgradeOf(request.raw)
     reply.hijack()
     if (upgrade?.isPending !== true) return
     upgrade.reply = reply
     shakeHands({
-      websocketServer,
       upgrade,
-      timeout: handshakeTimeout,
       onOpen: socket => {
-        runHandler(handler, { instance, socket, request, reply })
+        runHandler(record, { instance, socket, request, reply })
       },
       onFailure: error => {
         logError(request.log, error)
-        upgrade.refuse(new FST_WS_HANDSHAKE_FAILED())
+        upgrade.fail(new FST_WS_HANDSHAKE_FAILED())
       }
     })
   }
 
-  function runHandler (handler: WebsocketHandler, connection: Connection): void {
+  function runHandler ({ handler, policies }: RouteRecord, connection: Connection): void {
     const { instance, socket, request } = connection
     listenForErrors(connection)
     try {
+      open(policies, socket, request)
       websocketServer.emit('connection', socket, request.raw, request)
       const result: unknown = handler.call(instance, socket, request)
       if (isThenable(result)) awaitHandler(result, connection)
@@ -67,7 +76,8 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
   }
 
   function awaitHandler (result: PromiseLike<unknown>, connection: Connection): void {
-    const release = holdMessages(connection.socket)
+    const { socket, request } = connection
+    const release = holdMessages(socket, handshakeTimeout, request.log)
     Promise.resolve(result).then(release, error => {
       release()
       handleError(error, connection)

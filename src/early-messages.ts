@@ -1,32 +1,36 @@
 // Messages that arrive while an async handler is getting ready wait for a 'message' listener, in order: before the first
 // one, and between one and the next (as with events.once). They wait at the socket's own emit and not in a listener of
-// ours, which would have its turn among the application's. So pings are answered and a close is seen meanwhile. Past the
-// bound the socket is paused, and TCP holds the client back. Once the handler has settled, ws alone decides.
+// ours, which would have its turn among the application's. So pings are answered and a close is seen meanwhile.
+// The wait ends in bytes, past which the socket is paused and TCP holds the client back, and in time: where nobody listens
+// the client must be able to leave, so then what waits is dropped and the socket reads on. Once the handler has settled,
+// ws alone decides.
 
+import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocket } from 'ws'
+import { pauseFor, resumeFor } from './pausing'
 
 // Bytes that may wait. A message counts for its data and for what holding it costs, so empty ones are bounded too.
 const BOUND = 1024 * 1024
 const COST = 256
-// A paused socket does not see its client leave; writing finds out. A pong, because a ping asks for an answer, and the
-// answers of a client that is held back pile up (ws cuts itself off after 60).
-const PROBE_INTERVAL = 1000
+
+const REASON = 'early messages'
 
 type Emit = (this: WebSocket, event: string | symbol, ...args: unknown[]) => boolean
 
-/** Holds the messages of a socket while nobody listens. Call the result when its handler has settled. */
-export function holdMessages (socket: WebSocket): () => void {
+/** Holds the messages of a socket while nobody listens, at most `limit` milliseconds. Call the result when its handler has settled. */
+export function holdMessages (socket: WebSocket, limit: number, log: FastifyBaseLogger): () => void {
   const emit: Emit = socket.emit
   const early: unknown[][] = []
   let size = 0
   let isSettled = false
-  let probe: NodeJS.Timeout | undefined
+  let isGivenUp = false
+  let timer: NodeJS.Timeout | undefined
   replaceEmit(socket, emitInOrder)
   socket.on('newListener', onNewListener)
   return release
 
   function emitInOrder (this: WebSocket, event: string | symbol, ...args: unknown[]): boolean {
-    if (event !== 'message' || (early.length === 0 && hasListener())) return emit.call(this, event, ...args)
+    if (event !== 'message' || isGivenUp || (early.length === 0 && hasListener())) return emit.call(this, event, ...args)
     if (size <= BOUND || socket.readyState === socket.OPEN) {
       early.push(args)
       size += sizeOf(args[0])
@@ -37,8 +41,9 @@ export function holdMessages (socket: WebSocket): () => void {
 
   function onNewListener (event: string | symbol): void {
     if (event !== 'message') return
-    // At once, so that the application can pause the socket itself.
-    resume()
+    isGivenUp = false
+    stopTimer()
+    resumeFor(socket, REASON)
     if (early.length > 0) process.nextTick(deliver)
   }
 
@@ -46,8 +51,7 @@ export function holdMessages (socket: WebSocket): () => void {
     return socket.listenerCount('message') > 0
   }
 
-  // A listener may go after one message (once): what it leaves waits for the next. It may throw: the rest comes a tick
-  // later. And it may pause the socket (a stream): so ours ends before.
+  // A listener may go after one message (once): what it leaves waits for the next. It may throw: the rest comes a tick later.
   function deliver (): void {
     try {
       for (let next = early[0]; next !== undefined && hasListener(); next = early[0]) {
@@ -58,8 +62,20 @@ export function holdMessages (socket: WebSocket): () => void {
     } finally {
       if (early.length > 0 && hasListener()) process.nextTick(deliver)
       else if (isSettled) stop()
-      else if (size > BOUND) pause()
+      else if (early.length > 0) keepWaiting()
     }
+  }
+
+  function keepWaiting (): void {
+    timer ??= setTimeout(giveUp, limit).unref()
+    if (size > BOUND) pauseFor(socket, REASON)
+  }
+
+  // Until somebody listens again.
+  function giveUp (): void {
+    isGivenUp = true
+    log.debug({ count: early.length, limit }, 'dropped messages for which the handler has not listened in time')
+    drop()
   }
 
   // A tick later whatever was thrown by a listener is the listener's, and not the handler's.
@@ -69,35 +85,22 @@ export function holdMessages (socket: WebSocket): () => void {
   }
 
   function stop (): void {
-    early.length = 0
-    resume()
+    drop()
     socket.off('newListener', onNewListener)
     if (socket.emit === emitInOrder) replaceEmit(socket, emit)
+    isGivenUp = true
   }
 
-  function pause (): void {
-    if (probe !== undefined || socket.readyState !== socket.OPEN) return
-    socket.pause()
-    socket.on('close', stopProbing)
-    probe = setInterval(probeClient, PROBE_INTERVAL).unref()
+  function drop (): void {
+    stopTimer()
+    early.length = 0
+    size = 0
+    resumeFor(socket, REASON)
   }
 
-  // A socket that is being closed has to read on, up to the client's close frame: what is over the bound is dropped then.
-  function probeClient (): void {
-    if (socket.readyState === socket.OPEN) socket.pong()
-    else resume()
-  }
-
-  function resume (): void {
-    if (probe === undefined) return
-    stopProbing()
-    socket.resume()
-  }
-
-  function stopProbing (): void {
-    socket.off('close', stopProbing)
-    clearInterval(probe)
-    probe = undefined
+  function stopTimer (): void {
+    clearTimeout(timer)
+    timer = undefined
   }
 }
 

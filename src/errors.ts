@@ -21,6 +21,10 @@ export const FST_WS_ROUTE_TOO_EARLY = createError<[string]>('FST_WS_ROUTE_TOO_EA
 
 export const FST_WS_CLOSING = createError('FST_WS_CLOSING', 'Service Unavailable', 503)
 
+export const FST_WS_UPGRADE_WITH_BODY = createError('FST_WS_UPGRADE_WITH_BODY', 'a websocket upgrade has no body', 400)
+
+export const FST_WS_WEBSOCKETS_ONLY = createError('FST_WS_WEBSOCKETS_ONLY', 'this server takes websocket upgrades only', 400)
+
 export const FST_WS_HANDSHAKE_FAILED = createError('FST_WS_HANDSHAKE_FAILED', 'the websocket handshake failed', 500)
 
 export const FST_WS_HANDSHAKE_TIMEOUT = createError<[number]>('FST_WS_HANDSHAKE_TIMEOUT', 'the websocket handshake was not answered within %d ms', 503)

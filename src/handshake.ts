@@ -1,21 +1,19 @@
 // Stage 3, first half: ws writes the 101, and the application has its say in it (verifyClient, handleProtocols, the
 // 'headers' event). Whatever that code does, the upgrade ends: a throw or a rejection refuses with 500, a silence with 503.
-// ws reads these options live on each handshake, so they are replaced around the call only: websocketServer.options stays
-// the application's.
+// ws reads its options live on each handshake, so what it is asked for here is the application's websocketServer with other
+// options in front: its own stay as they are.
 
 import type { IncomingMessage } from 'node:http'
-import type { ServerOptions, VerifyClientCallbackAsync, WebSocket, WebSocketServer } from 'ws'
+import type { VerifyClientCallbackAsync, WebSocket, WebSocketServer } from 'ws'
 import { FST_WS_ASYNC_PROTOCOLS, FST_WS_HANDSHAKE_TIMEOUT } from './errors'
 import { isThenable } from './thenable'
+import { upgradeOf } from './upgrade'
 import type { PendingUpgrade } from './upgrade'
 
 type Verify = VerifyClientCallbackAsync<IncomingMessage>
 
 export interface Handshake {
-  websocketServer: WebSocketServer
   upgrade: PendingUpgrade
-  /** Milliseconds that the application may take. */
-  timeout: number
   /** The 101 is written. */
   onOpen: (socket: WebSocket) => void
   /** The application's code failed. */
@@ -27,95 +25,102 @@ interface Attempt extends Handshake {
   stopTimer: (() => void) | undefined
 }
 
-export function shakeHands ({ websocketServer, upgrade, timeout, onOpen, onFailure }: Handshake): void {
-  // Spelt out: an object that was spread and grows afterwards costs V8 more than all the rest of this file.
-  const attempt: Attempt = { websocketServer, upgrade, timeout, onOpen, onFailure, socket: undefined, stopTimer: undefined }
-  runGuarded(attempt, () => {
-    websocketServer.handleUpgrade(upgrade.rawRequest, upgrade.rawSocket, upgrade.head, socket => {
-      upgrade.accept()
-      attempt.socket = socket
-    })
+/** timeout: the milliseconds that the application may take. */
+export function createHandshaker (websocketServer: WebSocketServer, timeout: number): (handshake: Handshake) => void {
+  // By upgrade and not in closures: ws remembers for each open connection whom it was asked by.
+  const attempts = new WeakMap<PendingUpgrade, Attempt>()
+  const guardedServer = withOptions(websocketServer, {
+    verifyClient: { get: () => websocketServer.options.verifyClient && verifyClient },
+    handleProtocols: { get: () => websocketServer.options.handleProtocols && chooseProtocol }
   })
-  if (upgrade.isPending) startTimer(attempt)
-}
+  return shakeHands
 
-// The handler runs after the options are back in place: what it assigns to them stays.
-function runGuarded (attempt: Attempt, action: () => void): void {
-  const { upgrade } = attempt
-  const restoreOptions = guardOptions(attempt)
-  upgrade.unwatchClient()
-  try {
-    action()
-  } catch (error) {
-    attempt.onFailure(error)
-  } finally {
-    restoreOptions()
+  function shakeHands ({ upgrade, onOpen, onFailure }: Handshake): void {
+    // Spelt out: an object that was spread and grows afterwards costs V8 more than all the rest of this file.
+    const attempt: Attempt = { upgrade, onOpen, onFailure, socket: undefined, stopTimer: undefined }
+    const { options } = websocketServer
+    const isGuarded = Boolean(options.verifyClient || options.handleProtocols)
+    if (isGuarded) attempts.set(upgrade, attempt)
+    runGuarded(attempt, () => {
+      (isGuarded ? guardedServer : websocketServer).handleUpgrade(upgrade.rawRequest, upgrade.stream, upgrade.head, socket => {
+        upgrade.accept()
+        attempt.socket = socket
+      })
+    })
+    if (upgrade.isPending) startTimer(attempt, timeout)
   }
-  if (attempt.socket !== undefined) attempt.onOpen(attempt.socket)
-  else if (upgrade.isPending && upgrade.rawSocket.writableEnded) upgrade.refusedByWs()
-  else upgrade.watchClient()
-}
 
-function guardOptions (attempt: Attempt): () => void {
-  const { options } = attempt.websocketServer
-  const { verifyClient, handleProtocols } = options
-  if (!verifyClient && !handleProtocols) return nothingToRestore
-  const verify = verifyClient && guardVerifyClient(attempt, verifyClient)
-  const chooseProtocol = handleProtocols && guardHandleProtocols(handleProtocols)
-  Object.assign(options, { verifyClient: verify, handleProtocols: chooseProtocol })
-
-  return function restoreOptions () {
-    if (options.verifyClient === verify) options.verifyClient = verifyClient
-    if (options.handleProtocols === chooseProtocol) options.handleProtocols = handleProtocols
-  }
-}
-
-function nothingToRestore (): void {}
-
-// As ws has it, a function of two parameters calls back and any other answers by its result, here also by a promise.
-function guardVerifyClient (attempt: Attempt, verifyClient: NonNullable<ServerOptions['verifyClient']>): Verify {
-  return function verify (info, next) {
-    const callsBack = verifyClient.length === 2
+  // As ws has it, a function of two parameters calls back and any other answers by its result, here also by a promise.
+  function verifyClient (info: Parameters<Verify>[0], next: Parameters<Verify>[1]): void {
+    const { options, options: { verifyClient: verify } } = websocketServer
+    const attempt = attemptOf(info.req)
+    const callsBack = verify?.length === 2
     let hasReturned = false
     let verdict: unknown[] | undefined
-    const result: unknown = Reflect.apply(verifyClient, attempt.websocketServer.options, callsBack ? [info, answer] : [info])
+    const result: unknown = verify && Reflect.apply(verify, options, callsBack ? [info, answer] : [info])
     hasReturned = true
     if (isThenable(result)) Promise.resolve(result).then(callsBack ? undefined : answer, fail)
     else if (!callsBack) verdict = [Boolean(result)]
     if (verdict !== undefined) Reflect.apply(next, undefined, verdict)
 
     function answer (...given: unknown[]): void {
-      attempt.stopTimer?.()
+      attempt?.stopTimer?.()
       if (!hasReturned) verdict ??= given
-      else if (attempt.upgrade.isPending) runGuarded(attempt, () => { Reflect.apply(next, undefined, given) })
+      else if (attempt?.upgrade.isPending === true) runGuarded(attempt, () => { Reflect.apply(next, undefined, given) })
     }
 
     function fail (error: unknown): void {
-      attempt.stopTimer?.()
-      attempt.onFailure(error)
+      attempt?.stopTimer?.()
+      attempt?.onFailure(error)
     }
   }
-}
 
-function guardHandleProtocols (handleProtocols: NonNullable<ServerOptions['handleProtocols']>): typeof handleProtocols {
-  return function chooseProtocol (this: ServerOptions, protocols, rawRequest) {
-    const chosen = handleProtocols.call(this, protocols, rawRequest)
+  function chooseProtocol (protocols: Set<string>, rawRequest: IncomingMessage): string | false | undefined {
+    const { options } = websocketServer
+    const chosen = options.handleProtocols?.(protocols, rawRequest)
     if (!isThenable(chosen)) return chosen
     Promise.resolve(chosen).catch(() => {})
     throw new FST_WS_ASYNC_PROTOCOLS()
   }
+
+  function attemptOf (rawRequest: IncomingMessage): Attempt | undefined {
+    const upgrade = upgradeOf(rawRequest)
+    return upgrade && attempts.get(upgrade)
+  }
+}
+
+// What ws is asked by in place of the server itself. Listeners hear its events from the server that they know.
+function withOptions (websocketServer: WebSocketServer, options: PropertyDescriptorMap): WebSocketServer {
+  return Object.create(websocketServer, {
+    options: { value: Object.create(websocketServer.options, options) },
+    emit: { value: websocketServer.emit.bind(websocketServer) }
+  })
+}
+
+// The handler runs after what it takes part in is over: what it throws is not the handshake's.
+function runGuarded (attempt: Attempt, action: () => void): void {
+  const { upgrade } = attempt
+  upgrade.unwatchClient()
+  try {
+    action()
+  } catch (error) {
+    attempt.onFailure(error)
+  }
+  if (attempt.socket !== undefined) attempt.onOpen(attempt.socket)
+  else if (upgrade.isPending && upgrade.stream.writableEnded) upgrade.refusedByWs()
+  else upgrade.watchClient()
 }
 
 // Nothing of it stays on the socket of an open connection: it would keep the request alive.
-function startTimer (attempt: Attempt): void {
-  const { upgrade, timeout } = attempt
+function startTimer (attempt: Attempt, timeout: number): void {
+  const { upgrade } = attempt
   const timer = setTimeout(refuseLate, timeout, upgrade, timeout)
-  upgrade.rawSocket.on('close', stopTimer)
+  upgrade.stream.on('close', stopTimer)
   attempt.stopTimer = stopTimer
 
   function stopTimer (): void {
     clearTimeout(timer)
-    upgrade.rawSocket.off('close', stopTimer)
+    upgrade.stream.off('close', stopTimer)
   }
 }
 

@@ -4,11 +4,12 @@ import type { FastifyInstance } from 'fastify'
 import { WebSocketServer } from 'ws'
 import type { WebsocketPluginOptions } from '../types'
 import { createConnectionOpener } from './connection'
-import { dispatchUpgrades } from './dispatch'
+import { enrol } from './dispatch'
+import { Enrolment } from './enrolment'
 import { FST_WS_ALREADY_REGISTERED } from './errors'
 import { createInjector } from './inject'
-import { WebsocketRoutes } from './neighbours'
 import { readOptions } from './options'
+import { OwnRoutes } from './own-routes'
 import { createRouteAdapter } from './route'
 import { createShutdown } from './shutdown'
 import { upgradeOf } from './upgrade'
@@ -26,14 +27,16 @@ export function websocketPlugin (fastify: FastifyInstance, given: WebsocketPlugi
 function wire (fastify: FastifyInstance, given: WebsocketPluginOptions): void {
   if (fastify.hasDecorator('websocketServer')) throw new FST_WS_ALREADY_REGISTERED()
   const settings = readOptions(fastify, given)
+  const { httpServer, handshakeTimeout, errorHandler, shouldHandle } = settings
   const websocketServer = new WebSocketServer(settings.websocketServerOptions)
-  const routes = new WebsocketRoutes()
+  const routes = new OwnRoutes(fastify)
 
-  const dispatcher = dispatchUpgrades(fastify, settings, routes)
-  const openConnection = createConnectionOpener(websocketServer, settings.errorHandler, settings.handshakeTimeout)
+  const enrolment = new Enrolment(fastify, handshakeTimeout, shouldHandle ?? (rawRequest => routes.matches(rawRequest)))
+  const leave = enrol(httpServer, enrolment)
+  const openConnection = createConnectionOpener(websocketServer, errorHandler, handshakeTimeout)
   const { adaptRoute, refuseEarlyRoute } = createRouteAdapter(openConnection, route => { routes.add(route) })
-  const { closeConnections, finish } = createShutdown(websocketServer, dispatcher, settings)
-  const injectWS = createInjector(fastify, settings.httpServer)
+  const { closeConnections, finish } = createShutdown(websocketServer, enrolment, leave, settings)
+  const injectWS = createInjector(fastify, httpServer)
 
   fastify.decorateRequest('ws', { getter () { return upgradeOf(this.raw) !== undefined } })
   fastify.decorate('websocketServer', websocketServer)
@@ -41,6 +44,5 @@ function wire (fastify: FastifyInstance, given: WebsocketPluginOptions): void {
   fastify.addHook('onRoute', adaptRoute)
   fastify.addHook('preClose', closeConnections)
   fastify.addHook('onClose', finish)
-  // Only then, so that an ordinary request of any other application passes no hook of ours.
-  if (fastify.printRoutes() !== '(empty tree)') fastify.addHook('preHandler', refuseEarlyRoute)
+  fastify.addHook('preHandler', refuseEarlyRoute)
 }

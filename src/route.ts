@@ -1,51 +1,72 @@
 // Stage 2: every route learns to tell an upgrade from a plain request.
 // A route declared after the plugin answers an upgrade with its websocket handler, or by closing where it has none; the
-// plain request it serves as before. What the application passed in is never written to.
+// plain request it serves as before. What the application passed in is never written to. What is known of a route is read
+// once, at its declaration, into a record that stays on the route itself.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { WebsocketHandler } from '../types'
 import type { OpenConnection } from './connection'
 import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_ROUTE_TOO_EARLY } from './errors'
+import type { Policy } from './policy'
 import { upgradeOf } from './upgrade'
+
+/** A route as the plugin read it. */
+export interface RouteRecord {
+  handler: WebsocketHandler
+  /** What the route's options do in the way of its connections. */
+  policies: readonly Policy[]
+}
 
 export interface RouteAdapter {
   /** An onRoute hook. */
-  adaptRoute: (route: RouteOptions) => void
+  adaptRoute: (this: FastifyInstance, route: RouteOptions) => void
   /** A preHandler hook, for an application that declared routes before the plugin. */
   refuseEarlyRoute: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
 }
 
+const kRecord = Symbol('fastify-wss.route')
+
+type Config = NonNullable<RouteOptions['config']> & { [kRecord]?: RouteRecord }
+
+const NO_POLICIES: readonly Policy[] = []
+
 export function createRouteAdapter (openConnection: OpenConnection, onWebsocketRoute: (route: RouteOptions) => void): RouteAdapter {
-  const adapted = new Set<string | undefined>()
   return { adaptRoute, refuseEarlyRoute }
 
-  function adaptRoute (route: RouteOptions): void {
-    adapted.add(route.url)
+  function adaptRoute (this: FastifyInstance, route: RouteOptions): void {
     const isWebsocket = Boolean(route.websocket || route.wsHandler)
     if (isWebsocket && methodsOf(route).every(method => method === 'HEAD')) {
       // Fastify declares a HEAD route beside each GET route, of the same options. It cannot be upgraded.
       if (route.websocket) route.handler = answerNotFound
       if (route.websocket && route.schema) hide(route)
-      return
+      return mark(route, { handler: closeUnhandled, policies: NO_POLICIES })
     }
     if (route.websocket) hide(route)
+    if (route.websocket && route.wsHandler) this.log.warn(`the wsHandler of the route ${route.url} is not used: with websocket: true its handler is the websocket handler`)
     const plainHandler = route.websocket ? answerNotFound : route.handler
-    const wsHandler = isWebsocket ? readWebsocketHandler(route) : closeUnhandled
+    const record = { handler: isWebsocket ? readWebsocketHandler(route) : closeUnhandled, policies: NO_POLICIES }
+    mark(route, record)
     if (isWebsocket) onWebsocketRoute(route)
     route.handler = function handleRoute (this: FastifyInstance, request, reply) {
       if (upgradeOf(request.raw) === undefined) return plainHandler.call(this, request, reply)
-      openConnection(this, wsHandler, request, reply)
+      return openConnection(this, record, request, reply)
     }
   }
+}
 
-  // Fastify has no way to tell whether the handler of such a route expects a socket: called with a request in its place it
-  // would fail in its own way or never answer.
-  function refuseEarlyRoute (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-    const { url } = request.routeOptions
-    const isEarly = upgradeOf(request.raw) !== undefined && !request.is404 && !adapted.has(url)
-    done(isEarly ? new FST_WS_ROUTE_TOO_EARLY(`${request.method} ${url}`) : undefined)
-  }
+// Fastify has no way to tell whether the handler of such a route expects a socket: called with a request in its place it
+// would fail in its own way or never answer.
+function refuseEarlyRoute (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  const { config, url }: { config: Config, url?: string | undefined } = request.routeOptions
+  const isEarly = upgradeOf(request.raw) !== undefined && !request.is404 && config[kRecord] === undefined
+  done(isEarly ? new FST_WS_ROUTE_TOO_EARLY(`${request.method} ${url}`) : undefined)
+}
+
+// Fastify copies a route's config into the route, symbols included.
+function mark (route: RouteOptions, record: RouteRecord): void {
+  const config: Config = { ...route.config, [kRecord]: record }
+  route.config = config
 }
 
 function readWebsocketHandler (route: RouteOptions): WebsocketHandler {

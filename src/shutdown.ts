@@ -4,8 +4,9 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { EventEmitter } from 'node:events'
-import type { WebSocket, WebSocketServer } from 'ws'
-import type { Dispatcher } from './dispatch'
+import type { WebSocketServer } from 'ws'
+import { connectionsOf } from './connections'
+import type { Enrolment } from './enrolment'
 import { logError } from './log'
 import type { Settings } from './options'
 import { isThenable } from './thenable'
@@ -22,9 +23,9 @@ const LONGEST = 2 ** 31 - 1
 
 type PreClose = NonNullable<Settings['preClose']>
 
-export function createShutdown (websocketServer: WebSocketServer, dispatcher: Dispatcher, settings: Settings): Shutdown {
+export function createShutdown (websocketServer: WebSocketServer, enrolment: Enrolment, leave: () => void, settings: Settings): Shutdown {
   const { preClose, shutdown: { code, reason, timeout } } = settings
-  const clients = websocketServer.clients ?? trackClients(websocketServer)
+  const clients = connectionsOf(websocketServer)
   let isClosed = false
   let closing: Promise<void> | undefined
   let cut: NodeJS.Timeout | undefined
@@ -32,7 +33,7 @@ export function createShutdown (websocketServer: WebSocketServer, dispatcher: Di
   return { closeConnections, finish }
 
   async function closeConnections (this: FastifyInstance): Promise<void> {
-    dispatcher.refuseUpgrades()
+    enrolment.refuseUpgrades()
     closing = closeAll(this)
     if (await endsWithin(hookLimit(this), closing)) await closing
   }
@@ -53,28 +54,18 @@ export function createShutdown (websocketServer: WebSocketServer, dispatcher: Di
 
   function cutConnections (): void {
     for (const socket of [...clients]) socket.terminate()
-    for (const { rawSocket } of dispatcher.upgrades) rawSocket.destroy()
+    for (const { stream } of enrolment.upgrades) stream.destroy()
   }
 
   // Fastify waits for the connections of its own server only.
   async function finish (): Promise<void> {
     await closing?.catch(() => {})
     const open = [...clients].filter(socket => socket.readyState !== socket.CLOSED)
-    const refused = [...dispatcher.upgrades].map(({ rawSocket }) => rawSocket)
-    await Promise.all([...open, ...refused].map(closed))
+    const streams = [...enrolment.upgrades].map(({ stream }) => stream)
+    await Promise.all([...open, ...streams].map(closed))
     clearTimeout(cut)
-    dispatcher.detach()
+    leave()
   }
-}
-
-// ws keeps no list when the application sets clientTracking to false.
-function trackClients (websocketServer: WebSocketServer): Set<WebSocket> {
-  const clients = new Set<WebSocket>()
-  websocketServer.on('connection', socket => {
-    clients.add(socket)
-    socket.on('close', () => { clients.delete(socket) })
-  })
-  return clients
 }
 
 function runPreClose (fastify: FastifyInstance, preClose: PreClose): Promise<void> {

@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
+import { createConnectionOpener } from '../src/connection'
 import { readMessages } from '../src/extras/testing'
 import type { WebsocketErrorHandler, WebsocketHandler, WebsocketPluginOptions } from '../types'
 import { start, type Running } from './helpers/app'
@@ -13,6 +14,7 @@ import { deferred } from './helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
 import { until, within } from './helpers/limit'
 import { frame } from './helpers/raw-client'
+import { assertRefusal } from './helpers/refusal'
 
 checkLeaksAtEnd(t)
 
@@ -294,5 +296,19 @@ for (const [name, [handler, options]] of Object.entries(retained)) {
     t.strictSame(Object.keys(held), ['request', 'rawRequest'])
     t.strictSame(isAlive(), [], 'nothing is alive')
     t.equal(socket.readyState, socket.OPEN)
+  })
+}
+
+for (const isAdmitted of [true, false]) {
+  t.test(`${isAdmitted ? 'opens' : 'refuses'} a connection whose policy ${isAdmitted ? 'admits' : 'does not admit'} it, by the way of any error`, async t => {
+    const running = await start(t, app => {
+      const openConnection = createConnectionOpener(app.websocketServer, undefined, 1000)
+      const admit = async (): Promise<void> => { if (!isAdmitted) throw Object.assign(new Error('not you'), { statusCode: 403 }) }
+      const handler = (socket: WebSocket): void => { socket.send('hello') }
+      app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler, policies: [{ admit }] }, request, reply) })
+      app.get('/', { websocket: true }, () => {})
+    })
+    if (isAdmitted) t.equal(String(await (await running.connect()).inbox.next()), 'hello')
+    else await assertRefusal(t, running, { status: 403, body: /not you/ })
   })
 }

@@ -1,155 +1,153 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
+import { duplexPair } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import type { AddressInfo } from 'node:net'
-import type { FastifyInstance } from 'fastify'
 import websocket from '../src'
-import { create, start } from './helpers/app'
-import { listenWithBodies } from './helpers/begun-bodies'
-import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
-import { until, within } from './helpers/limit'
-import { connectRaw } from './helpers/raw-client'
-import { assertRefusal } from './helpers/refusal'
+import { create, type Running, start } from './helpers/app'
+import { type Deferred, deferred } from './helpers/deferred'
+import { checkLeaksAtEnd } from './helpers/leaks'
+import { within } from './helpers/limit'
+import { resolveBothLoopbacks } from './helpers/loopbacks'
+import { connectRaw, type RawClient, upgradeHead } from './helpers/raw-client'
+import { echo } from './helpers/routes'
 
 checkLeaksAtEnd(t)
 
-const H2C = { Connection: 'Upgrade', Upgrade: 'h2c' }
+interface Shared {
+  server: Server;
+  /** Lets an application that closes go on. */
+  release: Map<string, Deferred<void>>;
+  apps: Running[];
+  raw: () => Promise<RawClient>;
+}
 
-t.test("takes the upgrades of the application's server, and of no other listener's path", async t => {
-  const running = await start(t, app => {
-    app.server.on('upgrade', ({ url }, socket) => { if (url === '/theirs') socket.end('theirs') })
-    declare(app)
-  })
-  const { socket, inbox } = await running.connect('/echo')
-  socket.send('hello')
-  const client = await running.raw()
-  client.upgrade('/theirs')
-
-  t.equal(String(await inbox.next()), 'hello')
-  t.equal(String(await client.readUntilClose()), 'theirs')
-})
-
-t.test('serves a foreign upgrade as a plain request, alone and in company, in its turn', async t => {
-  const running = await start(t, declare)
-  for (const listener of [undefined, () => {}]) {
-    if (listener !== undefined) running.server.on('upgrade', listener)
-    const client = await running.raw()
-    client.request('GET', '/slow').request('GET', '/plain', H2C)
-    t.equal((await client.readResponse()).body, 'slow')
-    t.equal((await client.readResponse()).body, 'plain')
+/** Applications that take their upgrades from one server, each at a path of its own and at /shared. */
+async function share (t: Test, ...paths: string[]): Promise<Shared> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => { server.close() })
+  const apps: Running[] = []
+  const release = new Map(paths.map(path => [path, deferred()]))
+  for (const path of paths) {
+    const running = create(t)
+    await running.app.register(websocket, { options: { server } })
+    running.app.addHook('preClose', async () => { await release.get(path)?.promise })
+    for (const url of [path, '/shared']) running.app.get(url, { websocket: true }, socket => { socket.close(4000, path) })
+    await running.app.ready()
+    apps.push(running)
   }
+  const raw = async (): Promise<RawClient> => {
+    const client = await connectRaw((server.address() as AddressInfo).port)
+    t.teardown(() => { client.destroy() })
+    return client
+  }
+  t.teardown(() => { for (const { resolve } of release.values()) resolve() })
+  return { server, apps, release, raw }
+}
+
+async function statusOf (client: RawClient, path: string): Promise<number> {
+  return (await client.upgrade(path).readResponse()).status
+}
+
+t.test('gives each of the applications that share a server what is theirs, and at once what is nobody\'s to the first', async t => {
+  const { apps, raw, server } = await share(t, '/a', '/b')
+  t.equal(server.listenerCount('upgrade'), 1)
+  for (const path of ['/a', '/b']) {
+    const client = await raw()
+    t.equal(await statusOf(client, path), 101)
+    t.match(String((await client.readFrame()).payload), path)
+  }
+  t.equal(await statusOf(await raw(), '/nobody'), 404)
+  t.match(apps[0]?.log, [{ msg: 'incoming request' }])
 })
 
-t.test('answers a foreign upgrade whose body is being parsed as a plain request', async t => {
-  const running = await start(t, declare)
-  const server = await listenWithBodies(t, running.server)
-  const client = await connectRaw((server.address() as AddressInfo).port)
-  t.teardown(() => { client.destroy() })
-  client.request('POST', '/plain', { 'Content-Type': 'text/plain', 'Content-Length': '5', 'X-Offer': 'h2c' }).write('small')
+t.test('refuses the upgrades of an application that closes, and of no other that shares its server', async t => {
+  const { apps: [a, b], release, raw, server } = await share(t, '/a', '/b')
+  const closed = a?.app.close()
+  t.equal(await statusOf(await raw(), '/b'), 101)
+  const shared = await raw()
+  t.equal(await statusOf(shared, '/shared'), 101)
+  t.match(String((await shared.readFrame()).payload), '/b')
+  t.equal(await statusOf(await raw(), '/a'), 503)
+  t.equal(await statusOf(await raw(), '/nobody'), 404)
+  release.get('/a')?.resolve()
+  await closed
 
-  t.match(await client.readResponse(), { status: 200, body: 'small', headers: { connection: 'close' } })
+  t.equal(await statusOf(await raw(), '/b'), 101)
+  t.equal(await statusOf(await raw(), '/a'), 404)
+  release.get('/b')?.resolve()
+  await b?.app.close()
+  t.equal(server.listenerCount('upgrade'), 0, 'nobody is left')
 })
 
-t.test('answers 503 to an upgrade that arrives, waits or is left to others while the application closes', async t => {
-  const running = await start(t, app => {
-    declare(app)
-    app.get('/waits', { websocket: true, onRequest: async request => { await once(request.signal, 'abort') } }, () => {})
-    app.addHook('preClose', async () => { await within(release, 'the release') })
+t.test('refuses all where all close', async t => {
+  const { apps, release, raw } = await share(t, '/a', '/b')
+  const closed = apps.map(({ app }) => app.close())
+
+  t.equal(await statusOf(await raw(), '/nobody'), 503)
+  t.equal(await statusOf(await raw(), '/shared'), 503)
+  for (const { resolve } of release.values()) resolve()
+  await Promise.all(closed)
+})
+
+t.test('knows in company which upgrades are for one of them', async t => {
+  const { raw, server } = await share(t, '/a', '/b')
+  server.on('upgrade', ({ url }, rawSocket) => { if (url === '/theirs') setImmediate(() => { rawSocket.end('theirs') }) })
+
+  t.equal(await statusOf(await raw(), '/b'), 101)
+  t.equal(String(await (await raw()).upgrade('/theirs').readUntilClose()), 'theirs')
+})
+
+t.test('answers an unknown path at once where two scopes have the plugin', async t => {
+  const running = await start(t, { websocket: false }, async app => {
+    for (const prefix of ['/a', '/b']) {
+      await app.register(async scope => {
+        await scope.register(websocket)
+        echo(scope, '/')
+      }, { prefix })
+    }
   })
-  let go = (): void => {}
-  const release = new Promise<void>(resolve => { go = resolve })
-  let seen = 0
-  running.server.on('upgrade', () => { seen++ })
-  const clients = [await running.raw(), await running.raw(), await running.raw()]
-  const upgrades = clients.slice(0, 2).map((client, index) => client.upgrade(['/waits', '/nobody'][index] ?? '/').readResponse())
-  await running.logged('incoming request')
-  await until(() => seen === 2, 'both upgrades')
-  const closed = running.app.close()
-  upgrades.push((async () => await clients[2]?.upgrade('/echo').readResponse() ?? Promise.reject(new Error('no client')))())
+  t.equal(running.server.listenerCount('upgrade'), 1)
+  for (const [path, status] of [['/a', 101], ['/b', 101], ['/nobody', 404]] as const) t.equal(await statusOf(await running.raw(), path), status)
+})
 
-  for (const upgrade of upgrades) t.match(await upgrade, { status: 503, body: /FST_WS_CLOSING/, headers: { connection: 'close' } })
-  go()
+t.test('lives through a reset of an upgrade that comes on the second server of localhost after the close', async t => {
+  resolveBothLoopbacks(t)
+  const release = deferred()
+  const running = await start(t, { host: 'localhost' }, app => {
+    echo(app)
+    app.get('/slow', async () => {
+      await release.promise
+      return 'slow'
+    })
+    // Ours has gone by then.
+    app.addHook('onClose', async () => { app.server.emit('closing') })
+  })
+  const second = (running.app.addresses() as AddressInfo[]).find(({ address }) => address !== '127.0.0.1')
+  const client = await connectRaw({ port: running.port, host: second?.address ?? 'there is one' })
+  t.teardown(() => { client.destroy() })
+  client.request('GET', '/slow')
+  await running.logged('incoming request')
+  const closing = once(running.server, 'closing')
+  const closed = running.app.close()
+  await within(closing, 'onClose')
+  const upgrade = once(running.server, 'upgrade')
+  client.upgrade('/')
+  await within(upgrade, 'the upgrade')
+  client.reset()
+  release.resolve()
+
   await t.resolves(within(closed, 'app.close()'))
 })
 
-t.test('answers 500, logs and lives where the router throws', async t => {
-  const running = await start(t, { fastify: { rewriteUrl: () => { throw new Error('thrown by rewriteUrl') } } }, declare)
-  await assertRefusal(t, running, { path: '/echo', status: 500, body: /FST_WS_HANDSHAKE_FAILED/, close: false })
-
-  t.match(await running.logged('websocket upgrade failed'), { err: { message: 'thrown by rewriteUrl' } })
-})
-
-t.test('takes upgrades from the server that the options name, and lets go of it on close', async t => {
-  const server = await listen(t)
-  const running = create(t)
-  await running.app.register(websocket, { options: { server } })
-  declare(running.app)
-  await running.app.ready()
-  const client = await connectRaw((server.address() as AddressInfo).port)
-  t.teardown(() => { client.destroy() })
-
-  t.equal((await client.upgrade('/echo').readResponse()).status, 101)
-  client.fin()
+t.test('answers an upgrade that its own server hands over after the application has closed', async t => {
+  const running = await start(t, echo)
   await running.app.close()
-  t.equal(server.listenerCount('upgrade'), 0)
-})
+  const [near, far] = duplexPair()
+  running.server.emit('connection', far)
+  near.write(upgradeHead('/'))
 
-t.test('hands foreign upgrades on such a server back to that server', async t => {
-  const server = await listen(t)
-  server.on('request', (rawRequest, rawResponse) => { rawResponse.end(`its own ${rawRequest.url}`) })
-  const running = create(t)
-  await running.app.register(websocket, { options: { server } })
-  await running.app.ready()
-  const client = await connectRaw((server.address() as AddressInfo).port)
-  t.teardown(() => { client.destroy() })
-
-  t.equal((await client.request('GET', '/plain', H2C).readResponse()).body, 'its own /plain')
-})
-
-t.test('answers after the handshake limit what others leave, and asks shouldHandle first', async t => {
-  const running = await start(t, { websocket: { handshakeTimeout: 500, shouldHandle: ({ url }) => url === '/now' } }, app => {
-    declare(app)
-    app.server.on('upgrade', ({ url }, socket) => { if (url === '/later') setImmediate(() => socket.end('later')) })
-  })
-  const client = await running.raw()
-  client.upgrade('/later')
-
-  t.equal(String(await client.readUntilClose()), 'later')
-  client.fin()
-  const nobody = (await running.raw()).upgrade('/nobody')
-  const now = (await running.raw()).upgrade('/now')
-  t.equal((await now.readResponse()).status, 404)
-  t.equal(nobody.leftover.length, 0, 'what nobody wants waits longer')
-  t.equal((await nobody.readResponse()).status, 404)
-  await assertServerHoldsNothing(t, running.server)
-})
-
-function declare (app: FastifyInstance): void {
-  app.get('/plain', async () => 'plain')
-  app.post('/plain', async request => request.body)
-  app.get('/slow', async () => {
-    await new Promise(setImmediate)
-    return 'slow'
-  })
-  app.get('/echo', { websocket: true }, socket => { socket.on('message', data => { socket.send(String(data)) }) })
-}
-
-async function listen (t: { teardown: (end: () => void) => void }): Promise<Server> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => { server.close() })
-  return server
-}
-
-t.test('leaves an upgrade to the others, and logs, when shouldHandle throws', async t => {
-  const running = await start(t, { websocket: { shouldHandle: () => { throw new Error('undecided') } } }, app => {
-    app.server.on('upgrade', (request, socket) => { setImmediate(() => { socket.end('theirs') }) })
-    declare(app)
-  })
-  const client = await running.raw()
-  client.upgrade('/echo')
-
-  t.equal(String(await client.readUntilClose()), 'theirs')
-  t.match(await running.logged('undecided'), { level: 50 })
+  t.match(await within(text(near), 'the answer'), /^HTTP\/1\.1 503 .*FST_WS_CLOSING/s)
 })

@@ -1,12 +1,13 @@
 import t, { type Test } from 'tap'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
 import { create, start, type Running } from './helpers/app'
 import { type Deferred, deferred } from './helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
 import { until, within } from './helpers/limit'
-import { frame } from './helpers/raw-client'
+import { closeFrame, frame } from './helpers/raw-client'
 import { flushed } from './helpers/ways'
 
 checkLeaksAtEnd(t)
@@ -24,10 +25,10 @@ interface Waiting {
 }
 
 /** An application whose handler attaches nothing but what `prepare` does, and is pending until `ready`. */
-async function startWaiting (t: Test, prepare: (socket: WebSocket) => void = () => {}): Promise<Waiting> {
+async function startWaiting (t: Test, prepare: (socket: WebSocket) => void = () => {}, handshakeTimeout?: number): Promise<Waiting> {
   const served = deferred<{ socket: WebSocket, request: FastifyRequest }>()
   const ready = deferred()
-  const running = await start(t, app => {
+  const running = await start(t, { logLevel: 'debug', websocket: { handshakeTimeout } }, app => {
     app.get('/', { websocket: true }, async (socket, request) => {
       prepare(socket)
       served.resolve({ socket, request })
@@ -434,6 +435,80 @@ t.test('gives what waited to listeners that come after the client left, one by o
   socket.on('message', (data: Buffer) => { messages.push(data) })
   await received(messages, 3)
   t.equal(messages[0]?.readUInt8(), 1)
+})
+
+t.test('reads on where a handler that only pushes never listens, and lets its client leave', async t => {
+  let pushed = 0
+  const { running, served } = await startWaiting(t, socket => {
+    const timer = setInterval(() => {
+      pushed++
+      socket.send('news')
+    }, 5)
+    socket.once('close', () => { clearInterval(timer) })
+  }, 200)
+  const client = await running.raw()
+  await client.upgrade('/').readResponse()
+  client.write(Buffer.concat(Array.from({ length: 6000 }, () => frame('text', '20 bytes of a client'))))
+  const { socket } = await served
+  await until(() => socket.isPaused, 'the pause')
+  await until(() => !socket.isPaused, 'the end of the hold')
+  client.write(frame('ping', 'still there?'))
+  const closed = once(socket, 'close')
+  client.write(closeFrame(4001)).fin()
+
+  t.equal((await within(closed, 'the close'))[0], 4001)
+  t.ok(pushed > 0)
+  t.match(await running.logged('dropped messages for which the handler has not listened in time'), { level: 20, limit: 200 })
+  await assertServerHoldsNothing(t, running.server)
+})
+
+t.test('keeps what comes after it has given up once somebody has listened again', async t => {
+  const { running, served } = await startWaiting(t, () => {}, 20)
+  const { socket: client } = await running.connect()
+  client.send('dropped')
+  const { count } = await running.logged('dropped messages for which the handler has not listened in time')
+  t.equal(count, 1)
+  client.send('dropped too, at once')
+  await flushed(client)
+  const { socket } = await served
+  const first = once(socket, 'message')
+  client.send('one')
+  client.send('two')
+  t.equal(String((await within(first, 'the first'))[0]), 'one')
+
+  t.equal(String((await within(once(socket, 'message'), 'the second'))[0]), 'two')
+})
+
+t.test('does not give up while somebody listens, or where nothing waits', async t => {
+  const messages: string[] = []
+  const { running, served } = await startWaiting(t, () => {}, 20)
+  const { socket: client } = await running.connect()
+  const { socket } = await served
+  socket.on('message', data => { messages.push(String(data)) })
+  client.send('one')
+  await received(messages, 1)
+  await sleep(60)
+  client.send('two')
+  await received(messages, 2)
+
+  t.same(running.log.filter(({ msg }) => msg.startsWith('dropped')), [])
+})
+
+t.test('leaves a socket paused that the application paused before the first listener, with more than may wait', async t => {
+  const { running, served } = await startWaiting(t)
+  const { socket: client } = await running.connect()
+  for (let i = 0; i < 16; i++) client.send(CHUNK)
+  const { socket } = await served
+  await until(() => socket.isPaused, 'the pause')
+  socket.pause()
+  const messages: unknown[] = []
+  socket.on('message', data => { messages.push(data) })
+  await received(messages, 1)
+  await new Promise(setImmediate)
+  t.equal(socket.isPaused, true)
+
+  socket.resume()
+  await received(messages, 16)
 })
 
 t.test('works before the application listens, through injectWS', async t => {

@@ -85,8 +85,3 @@ t.test('options.server takes the upgrades in place of the application\'s own ser
   await running.close()
   t.equal(server.listenerCount('upgrade'), 0)
 })
-
-t.test('an application whose routes all come after the plugin runs no hook of the plugin', async t => {
-  const { app } = await start(t, app => { app.get('/', async () => 'plain') })
-  t.notMatch(app.printRoutes({ includeHooks: true }), /refuseEarlyRoute/)
-})

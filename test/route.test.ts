@@ -3,6 +3,7 @@ import t from 'tap'
 import websocket from '../src'
 import { start } from './helpers/app'
 import { checkLeaksAtEnd } from './helpers/leaks'
+import { upgradeHead } from './helpers/raw-client'
 
 checkLeaksAtEnd(t)
 
@@ -130,5 +131,55 @@ t.test('a plain route declared before the plugin serves plain requests as ever',
     await app.register(websocket)
   })
   t.equal((await app.inject('/early')).body, 'plain')
-  t.match(app.printRoutes({ includeHooks: true }), /refuseEarlyRoute/)
+})
+
+t.test('an early route is known by itself, whatever else is declared for its URL', async t => {
+  const running = await start(t, { websocket: false }, async app => {
+    app.get('/both', { websocket: true }, noop)
+    await app.register(websocket)
+    app.post('/both', async () => 'posted')
+  })
+  await t.rejects(running.connect('/both'), { message: 'Unexpected server response: 500' })
+})
+
+t.test('a route of a scope that has the plugin is not early for a parent that gets it later', async t => {
+  const running = await start(t, { websocket: false }, async app => {
+    await app.register(async scope => {
+      await scope.register(websocket)
+      scope.get('/child', { websocket: true }, socket => { socket.send('child') })
+      scope.get('/child-plain', async () => 'plain')
+    })
+    await app.register(websocket)
+    app.get('/parent', { websocket: true }, socket => { socket.send('parent') })
+  })
+  for (const name of ['child', 'parent']) t.equal(String(await (await running.connect(`/${name}`)).inbox.next()), name)
+  t.equal((await (await running.connect('/child-plain')).inbox.closed).code, 1005)
+})
+
+t.test('a HEAD request that offers a websocket gets what a plain one gets', async t => {
+  const running = await start(t, app => {
+    app.get('/', { websocket: true }, noop)
+    app.get('/plain', async () => 'plain')
+  })
+  const head = (path: string): string => upgradeHead(path).replace('GET', 'HEAD')
+  t.equal((await (await running.raw()).write(head('/')).readResponse({ head: true })).status, 404)
+})
+
+t.test('what the application finds in the config of a route is its own', async t => {
+  const config = Object.freeze({ mine: true })
+  const running = await start(t, app => {
+    app.get('/', { websocket: true, config }, (socket, request) => { socket.send(JSON.stringify(request.routeOptions.config)) })
+  })
+  t.equal(String(await (await running.connect()).inbox.next()), '{"mine":true,"url":"/","method":"GET"}')
+  t.same(Object.getOwnPropertySymbols(config), [])
+})
+
+t.test('a wsHandler that is not used is warned of once', async t => {
+  const running = await start(t, app => {
+    app.route({ method: 'GET', url: '/', websocket: true, wsHandler: noop, handler: socket => { socket.send('handler') } })
+  })
+  t.equal(String(await (await running.connect()).inbox.next()), 'handler')
+  const lines = running.log.filter(({ level }) => level === 40)
+  t.match(lines, [{ msg: 'the wsHandler of the route / is not used: with websocket: true its handler is the websocket handler' }])
+  t.equal(lines.length, 1)
 })

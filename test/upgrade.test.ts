@@ -1,19 +1,12 @@
 import t from 'tap'
-import { once } from 'node:events'
-import { PassThrough } from 'node:stream'
-import type { VerifyClientCallbackAsync } from 'ws'
+import { WebSocket } from 'ws'
 import { upgradeOf } from '../src/upgrade'
 import { start } from './helpers/app'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
-import { until, within } from './helpers/limit'
-import { frame } from './helpers/raw-client'
 import { assertRefusal } from './helpers/refusal'
-import { echo, refuseWith } from './helpers/routes'
+import { echo } from './helpers/routes'
 
 checkLeaksAtEnd(t)
-
-const SIZE = 5 * 1024 * 1024
-const WHOLE = Buffer.alloc(SIZE, 'whole ')
 
 t.test('knows a request as an upgrade before and after the 101, and a plain request never', async t => {
   const seen: boolean[] = []
@@ -27,48 +20,6 @@ t.test('knows a request as an upgrade before and after the 101, and a plain requ
   await (await running.raw()).request('GET', '/plain').readResponse()
 
   t.same(seen, [true, false])
-})
-
-for (const [when, isSecond, verdict] of [['at once', false, true], ['later', false, Promise.resolve(true)], ['after an earlier response', true, true]] as const) {
-  t.test(`leaves a connection that was accepted ${when} no listener and no response of the handshake`, async t => {
-    const running = await start(t, { websocket: { options: { verifyClient: () => verdict } } }, app => {
-      app.get('/plain', async () => 'plain')
-      app.get('/', { websocket: true }, (socket, request) => {
-        const { socket: rawSocket } = request.raw
-        socket.on('message', () => {
-          const names = ['data', 'end', 'close', 'error', 'drain', 'timeout'].flatMap(event => rawSocket.listeners(event).map(({ name }) => name))
-          socket.send(JSON.stringify(names.filter(name => name !== '')))
-        })
-      })
-    })
-    const client = await running.raw()
-    if (isSecond) client.request('GET', '/plain')
-    client.upgrade('/').write(frame('text', 'who listens?'))
-    if (isSecond) t.equal((await client.readResponse()).body, 'plain')
-    await client.readResponse()
-    const names: string[] = JSON.parse(String((await client.readFrame()).payload))
-
-    t.same(names.filter(name => !name.startsWith('socketOn')).sort(), ['onReadableStreamEnd'])
-  })
-}
-
-t.test('does not let a late answer touch a connection that is open', async t => {
-  const running = await start(t, { websocket: { handshakeTimeout: 20 } }, app => {
-    app.addHook('onRequest', async (request, reply) => {
-      app.server.once('answer', () => {
-        reply.raw.end('late')
-        app.server.emit('limit', request.raw.socket.timeout)
-      })
-    })
-    echo(app)
-  })
-  const { socket, inbox } = await running.connect()
-  const limit = once(running.server, 'limit')
-  running.server.emit('answer')
-  t.same(await limit, [0])
-  socket.send('hello')
-
-  t.equal(String(await inbox.next()), 'hello')
 })
 
 t.test('refuses with the status, the code and the message of an error', async t => {
@@ -99,109 +50,41 @@ t.test('refuses with 500 for an error without a status', async t => {
   await assertRefusal(t, running, { status: 500, body: /"statusCode":500,"code":"BROKEN"/ })
 })
 
-t.test('sends all of an answer to a client that has closed its half meanwhile', async t => {
-  const body = new PassThrough()
-  const running = await start(t, refuseWith(() => body))
+t.test('ends the stream where the handshake breaks off behind the 101', async t => {
+  class Broken extends WebSocket {
+    setSocket (): void {
+      throw new Error('broken class')
+    }
+  }
+  const running = await start(t, { websocket: { options: { WebSocket: Broken as unknown as typeof WebSocket } } }, echo)
   const client = await running.raw()
-  client.upgrade('/')
-  body.write('first ')
-  await until(() => client.leftover.includes('first'), 'the first part')
-  client.fin()
-  body.end(WHOLE)
+  t.equal((await client.upgrade('/').readResponse()).status, 101)
 
-  t.equal((await client.readResponse()).bytes.length, 6 + SIZE)
+  t.equal((await client.readUntilClose()).length, 0, 'and no answer of HTTP behind it')
+  t.match(await running.logged('broken class'), { level: 50 })
   await assertServerHoldsNothing(t, running.server)
 })
 
-t.test('cuts a client that does not read its answer within the handshake limit', async t => {
-  const running = await start(t, { websocket: { handshakeTimeout: 50 } }, refuseWith(() => WHOLE))
-  const client = await running.raw()
-  client.pause().upgrade('/')
-  await running.logged('incoming request')
-
-  await assertServerHoldsNothing(t, running.server)
-})
-
-t.test('aborts the request of a client that closes its half before an answer', async t => {
+t.test('answers 500 where the handshake breaks off before the 101', async t => {
   const running = await start(t, app => {
-    app.addHook('onRequest', async request => {
-      app.server.emit('in hook')
-      await once(request.signal, 'abort')
-      app.server.emit('aborted')
+    app.websocketServer.on('headers', () => { throw new Error('broken listener') })
+    echo(app)
+  })
+
+  await assertRefusal(t, running, { status: 500, body: /FST_WS_HANDSHAKE_FAILED/ })
+})
+
+t.test('does not answer where the application has begun to', async t => {
+  const running = await start(t, app => {
+    app.addHook('onRequest', (request, reply) => {
+      reply.hijack()
+      request.raw.socket.write('mine')
+      upgradeOf(request.raw)?.refuse({ name: 'Error', statusCode: 429, code: 'TOO_MANY', message: 'slow down' })
+      request.raw.socket.end()
     })
     echo(app)
   })
   const client = await running.raw()
-  const inHook = once(running.server, 'in hook')
-  const aborted = once(running.server, 'aborted')
-  client.upgrade('/')
-  await within(inHook, 'the hook')
-  client.fin()
 
-  await t.resolves(within(aborted, 'the abort'))
-  await assertServerHoldsNothing(t, running.server)
-})
-
-t.test('waits for a slow source, however long, while the client reads', async t => {
-  const body = new PassThrough()
-  const running = await start(t, { websocket: { handshakeTimeout: 20 } }, refuseWith(() => body))
-  let timeouts = 0
-  running.server.on('connection', socket => { socket.on('timeout', () => { timeouts++ }) })
-  const client = await running.raw()
-  client.upgrade('/')
-  body.write('first ')
-  await until(() => timeouts > 0, 'a time without a byte')
-  body.end('second')
-
-  t.equal((await client.readResponse()).body, 'first second')
-})
-
-t.test('ends the connection of a client that ws refuses and that never leaves', async t => {
-  const running = await start(t, { websocket: { options: { verifyClient: () => false } } }, echo)
-  const client = await running.raw()
-  client.upgrade('/')
-
-  t.match(await client.readResponse(), { status: 401, body: 'Unauthorized', headers: { connection: 'close' } })
-  t.equal((await client.readUntilClose()).length, 0)
-  await assertServerHoldsNothing(t, running.server)
-})
-
-for (const who of ['a hook', 'ws']) {
-  t.test(`does not reset the connection of a client that sends frames ahead and reads the refusal of ${who} late`, async t => {
-    const body = 'x'.repeat(1024 * 1024)
-    const verifyClient: VerifyClientCallbackAsync = (info, done) => { done(false, 403, body) }
-    const running = await start(t, { websocket: { options: who === 'ws' ? { verifyClient } : {} } }, who === 'ws' ? echo : refuseWith(() => body))
-    const client = await running.raw()
-    client.pause().upgrade('/').write(frame('binary', Buffer.alloc(256 * 1024)))
-    await running.logged('incoming request')
-    await assertServerHoldsNothing(t, running.server)
-    client.resume()
-
-    t.equal((await client.readResponse()).body, body)
-    t.equal(await within(client.fin().closed, 'the close'), undefined)
-  })
-}
-
-t.test('tells the request of a client that leaves before it reads a refusal by ws', async t => {
-  const running = await start(t, {
-    websocket: {
-      options: {
-        verifyClient: ({ req }) => {
-          req.socket.write(WHOLE)
-          return false
-        }
-      }
-    }
-  }, app => {
-    app.addHook('onRequest', async request => { request.raw.once('close', () => { app.server.emit('request closed', request.raw.aborted) }) })
-    echo(app)
-  })
-  const client = await running.raw()
-  const closed = once(running.server, 'request closed')
-  client.pause().upgrade('/')
-  await running.logged('incoming request')
-  client.reset()
-
-  t.same(await within(closed, 'the end of the request'), [true])
-  await assertServerHoldsNothing(t, running.server)
+  t.equal(String(await client.upgrade('/').readUntilClose()), 'mine')
 })

@@ -5,17 +5,19 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { Server as TlsServer } from 'node:tls'
 
 // The Node that parses the body of an upgrade; older ones leave it on the connection.
 const PARSES_BODIES = 26
 
 type AskingServer = Server & { shouldUpgradeCallback?: (rawRequest: IncomingMessage) => boolean }
 
-/** True when the request offers the websocket protocol (RFC 6455 section 4.2.1), alone or among others. */
-export function isWebsocketUpgrade (rawRequest: IncomingMessage): boolean {
-  const { upgrade } = rawRequest.headers
-  if (upgrade === undefined) return false
+/**
+ * True when the request offers the websocket protocol, alone or among others, and is one that may (RFC 6455 section 4.2.1,
+ * RFC 9110 section 7.8): HTTP/1.1 or later, which needs a Host.
+ */
+export function isWebsocketUpgrade ({ httpVersion, headers: { upgrade, host } }: IncomingMessage): boolean {
+  if (upgrade === undefined || host === undefined || httpVersion === '1.0') return false
   const offer = upgrade.toLowerCase()
   return offer === 'websocket' || offer.split(',').some(protocol => protocol.trim() === 'websocket')
 }
@@ -29,14 +31,24 @@ export function declineForeignBodies (httpServer: Server, isAlone: () => boolean
   const server: AskingServer = httpServer
   const original = server.shouldUpgradeCallback
   if (original === undefined || parseInt(nodeVersion) < PARSES_BODIES) return () => {}
-  server.shouldUpgradeCallback = function shouldUpgrade (rawRequest) {
-    return original.call(server, rawRequest) && (isWebsocketUpgrade(rawRequest) || !hasBody(rawRequest) || !isAlone())
+  let isOver = false
+  server.shouldUpgradeCallback = shouldUpgrade
+  return restore
+
+  function shouldUpgrade (this: unknown, rawRequest: IncomingMessage): boolean {
+    return Reflect.apply(original as typeof shouldUpgrade, this, [rawRequest]) && (isOver || isWebsocketUpgrade(rawRequest) || !hasBody(rawRequest) || !isAlone())
   }
-  return () => { server.shouldUpgradeCallback = original }
+
+  // Somebody may have put a callback of his own in front meanwhile.
+  function restore (): void {
+    isOver = true
+    if (server.shouldUpgradeCallback === shouldUpgrade) server.shouldUpgradeCallback = original
+  }
 }
 
-function hasBody ({ headers }: IncomingMessage): boolean {
-  return 'content-length' in headers || 'transfer-encoding' in headers
+/** True when the request announces a body (RFC 9112 section 6.3). */
+export function hasBody ({ headers }: IncomingMessage): boolean {
+  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) !== 0
 }
 
 /** False where the parser has begun to read the body of the upgrade: it cannot be put back. */
@@ -46,10 +58,13 @@ export function canServePlain (rawRequest: IncomingMessage): boolean {
 
 /** Gives the connection back to Node's parser, the request without its offer first. */
 export function servePlain (rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer): void {
-  // An earlier response on the connection may have left the limit of an idle connection behind.
-  rawSocket.setTimeout(0)
-  rawSocket.unshift(Buffer.concat([Buffer.from(headWithoutOffer(rawRequest), 'latin1'), head]))
-  serverOf(rawSocket).emit(rawSocket instanceof TLSSocket ? 'secureConnection' : 'connection', rawSocket)
+  const server = serverOf(rawSocket)
+  // An earlier response on the connection may have left the limit of an idle connection behind. A Duplex has none.
+  rawSocket.setTimeout?.(0)
+  // Node counts the requests of a connection from 0 again.
+  const isLast = Number(server.maxRequestsPerSocket) > 0
+  rawSocket.unshift(Buffer.concat([Buffer.from(headWithoutOffer(rawRequest, isLast), 'latin1'), head]))
+  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', rawSocket)
 }
 
 /**
@@ -60,13 +75,14 @@ function serverOf (rawSocket: Socket): Server {
   return (rawSocket as Socket & { server: Server }).server
 }
 
-function headWithoutOffer ({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
+function headWithoutOffer ({ method, url, httpVersion, rawHeaders }: IncomingMessage, isLast: boolean): string {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = String(rawHeaders[i])
     const value = withoutOffer(name.toLowerCase(), String(rawHeaders[i + 1]))
     if (value !== undefined) lines.push(`${name}: ${value}`)
   }
+  if (isLast) lines.push('connection: close')
   return lines.join('\r\n') + '\r\n\r\n'
 }
 

@@ -2,8 +2,9 @@
 // What Node took off it is put back here: without it a reset ends the process, a streamed response stops, a client that
 // leaves goes unnoticed.
 
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 // Bytes that are read ahead of an answer. Past them TCP holds the client back, and its leaving is seen later.
 const BOUND = 64 * 1024
@@ -44,14 +45,33 @@ export function afterEarlierResponses (rawSocket: Socket, onTurn: () => void): v
 }
 
 /**
- * Lets go of a client that closes its half while an upgrade waits for its answer. Reads ahead for that, because the end of
- * a stream comes after its bytes. Call the result before anybody else reads: it puts the bytes back.
+ * How to tell later whether another 'upgrade' listener has answered the upgrade, or has begun to read from its socket.
+ * While an earlier response is under way, what is written may be that.
  */
-export function readAhead (rawSocket: Socket): () => void {
+export function watchForOthers (rawRequest: IncomingMessage, rawSocket: Socket): () => boolean {
+  const bytesBefore = responseOn(rawSocket) === undefined ? rawSocket.bytesWritten : undefined
+  return function isTaken () {
+    return rawSocket.destroyed || rawSocket.writableEnded || countReaders(rawSocket) > 0 || responseOn(rawSocket)?.req === rawRequest ||
+      (bytesBefore !== undefined && rawSocket.bytesWritten !== bytesBefore)
+  }
+}
+
+/** How many listeners read from the socket. */
+export function countReaders (rawSocket: Socket): number {
+  return rawSocket.listenerCount('data') + rawSocket.listenerCount('readable')
+}
+
+/**
+ * Lets go of a client that closes its half while an upgrade waits for its answer. Reads ahead for that, because the end of
+ * a stream comes after its bytes. Call the result before anybody else reads: it puts the bytes back. Where somebody begins to
+ * read without that, it steps back by itself and tells.
+ */
+export function readAhead (rawSocket: Socket, isTaken: () => boolean, onOtherReader: () => void): () => void {
   const chunks: Buffer[] = []
   let size = 0
   rawSocket.on('data', collect)
-  rawSocket.on('end', destroySocket)
+  rawSocket.on('end', onEnd)
+  rawSocket.on('newListener', onNewListener)
   return putBack
 
   function collect (chunk: Buffer): void {
@@ -60,14 +80,45 @@ export function readAhead (rawSocket: Socket): () => void {
     if (size > BOUND) rawSocket.pause()
   }
 
+  function onEnd (): void {
+    if (!isTaken()) rawSocket.destroy()
+  }
+
+  function onNewListener (event: string | symbol): void {
+    if (event !== 'data' && event !== 'readable') return
+    putBack()
+    onOtherReader()
+  }
+
   function putBack (): void {
+    rawSocket.off('newListener', onNewListener)
     rawSocket.off('data', collect)
-    rawSocket.off('end', destroySocket)
+    rawSocket.off('end', onEnd)
+    const isPausedByOther = size <= BOUND && rawSocket.isPaused()
     rawSocket.pause()
     if (chunks.length > 0) rawSocket.unshift(Buffer.concat(chunks))
     // In the next tick, when the next reader listens. A socket that was paused does not flow by a listener alone.
-    rawSocket.resume()
+    if (!isPausedByOther) rawSocket.resume()
   }
+}
+
+/**
+ * Cuts a client that stops reading its response for so many milliseconds. A response that is slow by itself may take longer.
+ * A Duplex that is no socket has no such limit of its own.
+ */
+export function limitStall (rawSocket: Socket, patience: number): void {
+  if ('setTimeout' in rawSocket) {
+    rawSocket.setTimeout(patience)
+    rawSocket.on('timeout', onStalled)
+    return
+  }
+  const stream: Duplex = rawSocket
+  let before = -1
+  const timer = setInterval(() => {
+    if (stream.writableLength === before) onStalled.call(stream)
+    before = stream.writableLength
+  }, patience).unref()
+  stream.on('close', () => { clearInterval(timer) })
 }
 
 /**
@@ -84,4 +135,8 @@ function onDrain (this: Socket): void {
 
 function destroySocket (this: Socket): void {
   this.destroy()
+}
+
+function onStalled (this: Duplex): void {
+  if (this.writableLength > 0 || this.writableEnded) this.destroy()
 }

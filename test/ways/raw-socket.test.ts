@@ -1,12 +1,17 @@
 import t, { type Test } from 'tap'
 import { once } from 'node:events'
-import { PassThrough, Readable } from 'node:stream'
-import { type Running, start, TRANSPORTS } from './helpers/app'
-import { deferred } from './helpers/deferred'
-import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
-import { LIMIT, until, within } from './helpers/limit'
-import { frame, type RawClient, requestHead, upgradeHead } from './helpers/raw-client'
-import { echo } from './helpers/routes'
+import { createServer, IncomingMessage, ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { duplexPair, PassThrough, Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { countReaders, readAhead, watchForOthers } from '../../src/ways/raw-socket'
+import { type Running, start, TRANSPORTS } from '../helpers/app'
+import { deferred } from '../helpers/deferred'
+import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
+import { LIMIT, until, within } from '../helpers/limit'
+import { frame, type RawClient, requestHead, upgradeHead } from '../helpers/raw-client'
+import { echo } from '../helpers/routes'
 
 checkLeaksAtEnd(t)
 
@@ -40,6 +45,101 @@ t.test('forgets an upgrade whose connection an earlier response has ended', asyn
   t.equal((await client.readUntilClose()).length, 0)
   await assertServerHoldsNothing(t, running.server)
   t.equal(calls, 0)
+})
+
+t.test('takes a socket for untouched while nobody has read from it, written to it or ended it', async t => {
+  const { rawRequest, rawSocket } = await upgraded(t)
+  rawSocket.on('error', () => {})
+  rawSocket.setNoDelay(true)
+
+  t.equal(watchForOthers(rawRequest, rawSocket)(), false)
+})
+
+const takings: Record<string, (rawSocket: Socket, rawRequest: IncomingMessage) => void> = {
+  'reads what arrives': rawSocket => { rawSocket.on('data', () => {}) },
+  'reads when something has arrived': rawSocket => { rawSocket.on('readable', () => {}) },
+  'has ended it': rawSocket => { rawSocket.end() },
+  'has cut it': rawSocket => { rawSocket.destroy() },
+  'has written to it': rawSocket => { rawSocket.write('101') },
+  'has given it to a response': (rawSocket, rawRequest) => { new ServerResponse(rawRequest).assignSocket(rawSocket) }
+}
+for (const [name, take] of Object.entries(takings)) {
+  t.test(`takes a socket for taken where another listener ${name}`, async t => {
+    const { rawRequest, rawSocket } = await upgraded(t)
+    const isTaken = watchForOthers(rawRequest, rawSocket)
+    take(rawSocket, rawRequest)
+
+    t.equal(isTaken(), true)
+  })
+}
+
+t.test('does not take an earlier response on the connection for an answer', async t => {
+  const { rawRequest, rawSocket } = await upgraded(t)
+  const earlier = new ServerResponse(new IncomingMessage(rawSocket))
+  earlier.assignSocket(rawSocket)
+  const isTaken = watchForOthers(rawRequest, rawSocket)
+  earlier.end('earlier')
+
+  t.equal(isTaken(), false)
+})
+
+t.test('steps back from a socket that somebody else begins to read, in order and paused as it was', async t => {
+  for (const [event, isPaused] of [['data', false], ['readable', false], ['data', true]] as const) {
+    const { rawSocket, client } = await upgraded(t)
+    let others = 0
+    readAhead(rawSocket, () => false, () => { others++ })
+    const { bytesRead } = rawSocket
+    client.write('ahead')
+    await until(() => rawSocket.bytesRead > bytesRead, 'what is sent ahead')
+    if (isPaused) rawSocket.pause()
+    const seen: Buffer[] = []
+    rawSocket.on(event, (bytes?: Buffer) => {
+      const chunk: Buffer | null = bytes ?? rawSocket.read()
+      if (chunk !== null) seen.push(chunk)
+    })
+    t.equal(others, 1)
+    t.equal(countReaders(rawSocket), 1, 'that of the other')
+    t.equal(rawSocket.listenerCount('end'), 1, "Node's own")
+    if (isPaused) {
+      t.equal(rawSocket.isPaused(), true)
+      rawSocket.resume()
+    }
+    client.write(' and after')
+
+    await until(() => String(Buffer.concat(seen)) === 'ahead and after', `all of it by ${event}`)
+    rawSocket.on('data', () => {})
+    t.equal(others, 1, 'told once')
+  }
+})
+
+t.test('does not end a socket that is in other hands with its client', async t => {
+  const { rawSocket, client } = await upgraded(t)
+  readAhead(rawSocket, () => true, () => {})
+  const ended = once(rawSocket, 'end')
+  client.end()
+  await within(ended, 'the end')
+
+  t.equal(rawSocket.destroyed, false)
+})
+
+t.test('cuts a client that stops reading from a connection that is no socket, and no other', async t => {
+  const body = new PassThrough()
+  const running = await start(t, { websocket: { handshakeTimeout: 20 } }, app => {
+    app.addHook('onRequest', async (request, reply) => { await reply.code(403).send(request.url === '/slow' ? body : WHOLE) })
+    echo(app, '/*')
+  })
+  const [near, far] = duplexPair()
+  running.server.emit('connection', far)
+  near.write(upgradeHead('/'))
+  await within(once(far, 'close'), 'the end of one who reads nothing')
+
+  const [reader, slow] = duplexPair()
+  running.server.emit('connection', slow)
+  reader.write(upgradeHead('/slow'))
+  const answer = text(reader)
+  await sleep(100)
+  body.end('slow body')
+  t.match(await within(answer, 'the answer'), /^HTTP\/1\.1 403 .*slow body/s)
 })
 
 for (const [protocol, headers] of [['websocket', {}], ['h2c', { Upgrade: 'h2c' }]] as const) {
@@ -187,4 +287,21 @@ async function assertEchoes (t: Test, client: RawClient, running: Running): Prom
   t.equal(String((await client.readFrame()).payload), 'hello')
   client.destroy()
   await assertServerHoldsNothing(t, running.server)
+}
+
+// A real upgrade, as the listeners of a server get it.
+async function upgraded (t: Test): Promise<{ rawRequest: IncomingMessage, rawSocket: Socket, client: Socket }> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const upgrade = once(server, 'upgrade')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  client.on('error', () => {})
+  client.write(upgradeHead('/'))
+  const [rawRequest, rawSocket] = await within(upgrade, 'the upgrade')
+  t.teardown(() => {
+    client.destroy()
+    rawSocket.destroy()
+    server.close()
+  })
+  return { rawRequest, rawSocket, client }
 }

@@ -1,12 +1,18 @@
 import t from 'tap'
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { duplexPair } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { createServer as createTlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
-import { declineForeignBodies, isWebsocketUpgrade } from '../src/foreign'
-import { start } from './helpers/app'
-import { listenWithBodies } from './helpers/begun-bodies'
-import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
-import { connectRaw, frame } from './helpers/raw-client'
+import { declineForeignBodies, isWebsocketUpgrade } from '../../src/ways/foreign'
+import { start } from '../helpers/app'
+import { listenWithBodies } from '../helpers/begun-bodies'
+import { certificate } from '../helpers/certificate'
+import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
+import { within } from '../helpers/limit'
+import { connectRaw, frame, requestHead } from '../helpers/raw-client'
 
 checkLeaksAtEnd(t)
 
@@ -19,6 +25,8 @@ t.test('takes an upgrade for a websocket when that is among its offers', async t
   for (const upgrade of ['h2c', 'websockets', 'web socket', '', undefined]) {
     t.equal(isWebsocketUpgrade(asking({ upgrade })), false, String(upgrade))
   }
+  t.equal(isWebsocketUpgrade({ httpVersion: '1.0', headers: { host: 'x', upgrade: 'websocket' } } as IncomingMessage), false, 'HTTP/1.0')
+  t.equal(isWebsocketUpgrade({ httpVersion: '1.1', headers: { upgrade: 'websocket' } } as IncomingMessage), false, 'no Host')
 })
 
 for (const secure of [false, true]) {
@@ -89,7 +97,8 @@ t.test('where Node parses bodies, declines foreign upgrades that have one, while
     ['26.0.0', 'a body by length', { upgrade: 'h2c', 'content-length': '5' }, true, false],
     ['26.0.0', 'a body in chunks', { upgrade: 'h2c', 'transfer-encoding': 'chunked' }, true, false],
     ['26.0.0', 'no body', { upgrade: 'h2c' }, true, true],
-    ['26.0.0', 'a websocket', { upgrade: 'websocket', 'content-length': '0' }, true, true],
+    ['26.0.0', 'a body of nothing', { upgrade: 'h2c', 'content-length': '0' }, true, true],
+    ['26.0.0', 'a websocket', { upgrade: 'websocket', 'content-length': '5' }, true, true],
     ['26.0.0', 'company', { upgrade: 'h2c', 'content-length': '5' }, false, true],
     ['24.9.0', 'an older Node', { upgrade: 'h2c', 'content-length': '5' }, true, true]
   ] as const) {
@@ -112,6 +121,52 @@ t.test('keeps the no of an application that declines upgrades itself', async t =
   t.equal(server.shouldUpgradeCallback(asking({ upgrade: 'websocket' })), false)
 })
 
+t.test('leaves a callback that somebody put in front of it meanwhile, and steps aside', async t => {
+  const { app } = await start(t, { websocket: false }, () => {})
+  const server = Object.assign(app.server, { shouldUpgradeCallback: (_rawRequest: IncomingMessage): boolean => true })
+  const undo = declineForeignBodies(server, () => true, '26.0.0')
+  const { shouldUpgradeCallback: ours } = server
+  const front = (rawRequest: IncomingMessage): boolean => ours.call(server, rawRequest)
+  server.shouldUpgradeCallback = front
+  const request = asking({ upgrade: 'h2c', 'content-length': '5' })
+  t.equal(server.shouldUpgradeCallback(request), false)
+  undo()
+
+  t.equal(server.shouldUpgradeCallback, front)
+  t.equal(server.shouldUpgradeCallback(request), true)
+})
+
+t.test('keeps the number of requests that a connection may have', async t => {
+  const running = await start(t, { fastify: { maxRequestsPerSocket: 3 } }, declare)
+  const client = await running.raw()
+  client.request('GET', '/headers')
+  t.equal((await client.readResponse()).headers.connection, 'keep-alive')
+  client.request('GET', '/headers', H2C)
+  t.match(await client.readResponse(), { status: 200, headers: { connection: 'close' } })
+
+  t.equal((await client.readUntilClose()).length, 0)
+})
+
+t.test('serves a foreign upgrade on a connection that is no socket', async t => {
+  const running = await start(t, declare)
+  const [near, far] = duplexPair()
+  running.server.emit('connection', far)
+  near.write(requestHead('GET', '/headers', { ...H2C, 'X-Mine': 'yes', Connection: 'Upgrade, close' }))
+
+  t.match(await within(text(near), 'the answer'), /^HTTP\/1\.1 200 .*"x-mine":"yes"/s)
+})
+
+t.test('serves a foreign upgrade on a TLS socket that was given to a plain server', async t => {
+  const running = await start(t, declare)
+  const front = createTlsServer(certificate, rawSocket => { running.server.emit('connection', rawSocket) }).listen(0, '127.0.0.1')
+  await once(front, 'listening')
+  t.teardown(() => { front.close() })
+  const client = await connectRaw({ port: (front.address() as AddressInfo).port, secure: true })
+  t.teardown(() => { client.destroy() })
+
+  t.equal((await client.request('GET', '/headers', H2C).readResponse()).status, 200)
+})
+
 function declare (app: FastifyInstance): void {
   app.get('/headers', async request => request.headers)
   app.post('/', async request => request.body)
@@ -119,5 +174,5 @@ function declare (app: FastifyInstance): void {
 }
 
 function asking (headers: IncomingMessage['headers']): IncomingMessage {
-  return { headers } as IncomingMessage
+  return { httpVersion: '1.1', headers: { host: 'x', ...headers } } as IncomingMessage
 }

@@ -1,14 +1,14 @@
 import t from 'tap'
 import type { IncomingMessage } from 'node:http'
 import { PassThrough, Readable } from 'node:stream'
-import { upgradeOf } from '../src/upgrade'
-import { start } from './helpers/app'
-import { deferred } from './helpers/deferred'
-import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
-import { until, within } from './helpers/limit'
-import { frame } from './helpers/raw-client'
-import { assertRefusal } from './helpers/refusal'
-import { echo, refuseWith } from './helpers/routes'
+import { upgradeOf } from '../../src/upgrade'
+import { start } from '../helpers/app'
+import { deferred } from '../helpers/deferred'
+import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
+import { until, within } from '../helpers/limit'
+import { frame } from '../helpers/raw-client'
+import { assertRefusal } from '../helpers/refusal'
+import { echo, refuseWith } from '../helpers/routes'
 
 checkLeaksAtEnd(t)
 

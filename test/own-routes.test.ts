@@ -1,43 +1,11 @@
 import t from 'tap'
-import { once } from 'node:events'
-import { createServer, IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import fastify, { type FastifyServerOptions } from 'fastify'
-import { isTaken, WebsocketRoutes } from '../src/neighbours'
+import { OwnRoutes } from '../src/own-routes'
 import { checkLeaksAtEnd } from './helpers/leaks'
 
 checkLeaksAtEnd(t)
-
-t.test('takes a socket for untouched while nobody has read from it, written to it or ended it', async t => {
-  const { rawRequest, rawSocket } = await upgraded()
-  rawSocket.on('error', () => {})
-  rawSocket.setNoDelay(true)
-
-  t.equal(isTaken(rawRequest, rawSocket), false)
-})
-
-const takings: Record<string, (rawSocket: Socket, rawRequest: IncomingMessage) => void> = {
-  'reads what arrives': rawSocket => { rawSocket.on('data', () => {}) },
-  'reads when something has arrived': rawSocket => { rawSocket.on('readable', () => {}) },
-  'has ended it': rawSocket => { rawSocket.end() },
-  'has cut it': rawSocket => { rawSocket.destroy() },
-  'has given it to a response': (rawSocket, rawRequest) => { new ServerResponse(rawRequest).assignSocket(rawSocket) }
-}
-for (const [name, take] of Object.entries(takings)) {
-  t.test(`takes a socket for taken where another listener ${name}`, async t => {
-    const { rawRequest, rawSocket } = await upgraded()
-    take(rawSocket, rawRequest)
-
-    t.equal(isTaken(rawRequest, rawSocket), true)
-  })
-}
-
-t.test('does not take an earlier response on the connection for an answer', async t => {
-  const { rawRequest, rawSocket } = await upgraded()
-  new ServerResponse(new IncomingMessage(rawSocket)).assignSocket(rawSocket)
-
-  t.equal(isTaken(rawRequest, rawSocket), false)
-})
 
 interface Case {
   route: string;
@@ -59,33 +27,36 @@ const cases: Case[] = [
   { route: '/pair/:n((?:a|b)+)', matches: ['/pair/ab'], others: ['/pair/c'] },
   { route: '/maybe/:x?', matches: ['/maybe', '/maybe/y'], others: ['/maybe/y/z'] },
   { route: '/a::b', matches: ['/a:b'], others: ['/a::b'] },
+  { route: '/nested/:n(^(?:a(?:b(?:c|d))))', matches: ['/nested/abc', '/nested/abd'], others: ['/nested/ab'] },
+  { route: '/semicolon', matches: ['/semicolon;a=b', '/semicolon?a'], others: ['/semicolo;n'], options: { useSemicolonDelimiter: true } },
+  { route: '/rewritten', matches: ['/before?a=b'], others: ['/rewritten'], options: { rewriteUrl: ({ url }) => url === '/before?a=b' ? '/rewritten?a=b' : '/none' } },
   { route: '/caf\u00e9', matches: ['/caf%C3%A9'], others: ['/cafe'] },
   { route: '/lax', matches: ['/lax/', '/LAX', '//lax'], others: ['/la'], options: { routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false } } }
 ]
 for (const { route, matches, others, options } of cases) {
   t.test(`tells which upgrades are for ${route}`, async t => {
     const app = fastify(options)
-    const routes = new WebsocketRoutes()
+    const routes = new OwnRoutes(app)
     app.addHook('onRoute', route => { if (route.method === 'GET') routes.add(route) })
     app.get(route, async () => '')
     await app.ready()
 
-    for (const url of matches) t.equal(routes.matches(app, asking(url)), true, url)
-    for (const url of others) t.equal(routes.matches(app, asking(url)), false, url)
+    for (const url of matches) t.equal(routes.matches(asking(url)), true, url)
+    for (const url of others) t.equal(routes.matches(asking(url)), false, url)
   })
 }
 
 t.test('does not take another route, which matches too, for a websocket route', async t => {
   const app = fastify()
-  const routes = new WebsocketRoutes()
+  const routes = new OwnRoutes(app)
   app.get('/users/:id', async () => '')
   app.get('/users/me', async () => '')
   app.get('*', async () => '')
   routes.add({ url: '/users/me' })
 
-  t.equal(routes.matches(app, asking('/users/me')), true)
-  t.equal(routes.matches(app, asking('/users/you')), false)
-  t.equal(routes.matches(app, asking('/nowhere')), false)
+  t.equal(routes.matches(asking('/users/me')), true)
+  t.equal(routes.matches(asking('/users/you')), false)
+  t.equal(routes.matches(asking('/nowhere')), false)
 })
 
 t.test('asks the constraints of a route as the router does', async t => {
@@ -99,13 +70,13 @@ t.test('asks the constraints of a route as the router does', async t => {
     deriveConstraint: ({ headers }) => headers['secret' as never],
     validate: () => {}
   })
-  const routes = new WebsocketRoutes()
+  const routes = new OwnRoutes(app)
   app.addHook('onRoute', route => { if (route.method === 'GET') routes.add(route) })
   app.get('/versioned', { constraints: { version: '1.2.0' } }, async () => '')
   app.get('/hosted', { constraints: { host: /\.ours\.example$/ } }, async () => '')
   app.get('/secret', { constraints: { secret: 'alpha' } }, async () => '')
   await app.ready()
-  const matches = (url: string, headers: IncomingMessage['headers'] = {}): boolean => routes.matches(app, asking(url, headers))
+  const matches = (url: string, headers: IncomingMessage['headers'] = {}): boolean => routes.matches(asking(url, headers))
 
   t.equal(matches('/versioned', { 'accept-version': '1.x' }), true)
   t.equal(matches('/versioned', { 'accept-version': '2.x' }), false)
@@ -115,25 +86,44 @@ t.test('asks the constraints of a route as the router does', async t => {
   t.equal(matches('/secret'), true, 'a strategy of the application counts as a match')
 })
 
+t.test('takes a parameter that is too long for ours, because the router answers it', async t => {
+  const app = fastify({ routerOptions: { maxParamLength: 3 } })
+  const routes = new OwnRoutes(app)
+  routes.add({ url: '/users/:id' })
+
+  t.equal(routes.matches(asking('/users/123')), true)
+  t.equal(routes.matches(asking('/users/1234')), true)
+  t.equal(routes.matches(asking('/others/1234')), false)
+})
+
+t.test('leaves the request as it is, and asks for a route whatever its method', async t => {
+  const app = fastify({ rewriteUrl: () => '/other' })
+  const routes = new OwnRoutes(app)
+  routes.add({ url: '/other' })
+  const request = Object.assign(asking('/url'), { method: 'POST' })
+
+  t.equal(routes.matches(request), true)
+  t.match(request, { url: '/url', method: 'POST' })
+})
+
+t.test('knows routes that are added after it was asked, twice the same too, and what it is given for an application', async t => {
+  const routes = new OwnRoutes(Object.create(null))
+  routes.add({ url: '/first' })
+  routes.add({ url: '/first' })
+  t.equal(routes.matches(asking('/first')), true)
+  t.equal(routes.matches(asking('/second')), false)
+  routes.add({ url: '/second' })
+  t.equal(routes.matches(asking('/second')), true)
+})
+
 t.test('takes a request without a URL for one of the root', async t => {
   const app = fastify()
-  const routes = new WebsocketRoutes()
+  const routes = new OwnRoutes(app)
   app.get('/', async () => '')
   routes.add({ url: '/' })
 
-  t.equal(routes.matches(app, asking(undefined)), true)
+  t.equal(routes.matches(asking(undefined)), true)
 })
-
-// A real upgrade, as the listeners of a server get it.
-async function upgraded (): Promise<{ rawRequest: IncomingMessage, rawSocket: Socket }> {
-  const server = createServer()
-  const rawSocket = new Socket()
-  const upgrade = once(server, 'upgrade')
-  server.emit('connection', rawSocket)
-  rawSocket.emit('data', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'))
-  const [rawRequest] = await upgrade
-  return { rawRequest, rawSocket }
-}
 
 function asking (url: string | undefined, headers: IncomingMessage['headers'] = {}): IncomingMessage {
   return Object.assign(new IncomingMessage(new Socket()), { url, headers })
