@@ -21,11 +21,14 @@ export type OpenConnection = (instance: FastifyInstance, record: RouteRecord, re
 
 type ErrorHandler = NonNullable<WebsocketPluginOptions['errorHandler']>
 
-interface Connection {
+/** An open connection with its request, as long as anybody needs that. */
+export interface Connection {
   instance: FastifyInstance
   socket: WebSocket
   request: FastifyRequest
   reply: FastifyReply
+  /** The end of every error after the 101. */
+  fail: (error: unknown) => void
 }
 
 // How long a socket that erred may take over its closing handshake before it is cut.
@@ -52,8 +55,10 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
     upgrade.reply = reply
     shakeHands({
       upgrade,
+      options: record.handshake,
       onOpen: socket => {
-        runHandler(record, { instance, socket, request, reply })
+        const connection: Connection = { instance, socket, request, reply, fail: error => { handleError(error, connection) } }
+        runHandler(record, connection)
       },
       onFailure: error => {
         logError(request.log, error)
@@ -66,7 +71,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
     const { instance, socket, request } = connection
     listenForErrors(connection)
     try {
-      open(policies, socket, request)
+      open(policies, connection)
       websocketServer.emit('connection', socket, request.raw, request)
       const result: unknown = handler.call(instance, socket, request)
       if (isThenable(result)) awaitHandler(result, connection)

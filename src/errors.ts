@@ -9,7 +9,7 @@ export const FST_WS_INVALID_PRE_CLOSE = createError('FST_WS_INVALID_PRE_CLOSE', 
 
 export const FST_WS_NO_SERVER = createError('FST_WS_NO_SERVER', "fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server detatched from fastify, use the ws library directly.")
 
-export const FST_WS_INVALID_OPTION = createError<[string, string]>('FST_WS_INVALID_OPTION', 'the option %s %s', 500, TypeError)
+export const FST_WS_INVALID_OPTION = createError<[string, string, string]>('FST_WS_INVALID_OPTION', 'the option %s %s; it is %s', 500, TypeError)
 
 export const FST_WS_ALREADY_REGISTERED = createError('FST_WS_ALREADY_REGISTERED', 'the websocket plugin is already registered on this instance or on a parent of it')
 

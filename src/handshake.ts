@@ -4,7 +4,7 @@
 // options in front: its own stay as they are.
 
 import type { IncomingMessage } from 'node:http'
-import type { VerifyClientCallbackAsync, WebSocket, WebSocketServer } from 'ws'
+import type { ServerOptions, VerifyClientCallbackAsync, WebSocket, WebSocketServer } from 'ws'
 import { FST_WS_ASYNC_PROTOCOLS, FST_WS_HANDSHAKE_TIMEOUT } from './errors'
 import { isThenable } from './thenable'
 import { upgradeOf } from './upgrade'
@@ -14,35 +14,40 @@ type Verify = VerifyClientCallbackAsync<IncomingMessage>
 
 export interface Handshake {
   upgrade: PendingUpgrade
+  /** What ws is to go by, in front of the options of the server. */
+  options: ServerOptions | undefined
   /** The 101 is written. */
   onOpen: (socket: WebSocket) => void
   /** The application's code failed. */
   onFailure: (error: unknown) => void
 }
 
-interface Attempt extends Handshake {
+interface Attempt {
+  upgrade: PendingUpgrade
+  onOpen: (socket: WebSocket) => void
+  onFailure: (error: unknown) => void
   socket: WebSocket | undefined
   stopTimer: (() => void) | undefined
 }
+
+const NO_OPTIONS: ServerOptions = {}
 
 /** timeout: the milliseconds that the application may take. */
 export function createHandshaker (websocketServer: WebSocketServer, timeout: number): (handshake: Handshake) => void {
   // By upgrade and not in closures: ws remembers for each open connection whom it was asked by.
   const attempts = new WeakMap<PendingUpgrade, Attempt>()
-  const guardedServer = withOptions(websocketServer, {
-    verifyClient: { get: () => websocketServer.options.verifyClient && verifyClient },
-    handleProtocols: { get: () => websocketServer.options.handleProtocols && chooseProtocol }
-  })
+  const servers = new WeakMap<ServerOptions, WebSocketServer>()
   return shakeHands
 
-  function shakeHands ({ upgrade, onOpen, onFailure }: Handshake): void {
+  function shakeHands ({ upgrade, options = NO_OPTIONS, onOpen, onFailure }: Handshake): void {
     // Spelt out: an object that was spread and grows afterwards costs V8 more than all the rest of this file.
     const attempt: Attempt = { upgrade, onOpen, onFailure, socket: undefined, stopTimer: undefined }
-    const { options } = websocketServer
-    const isGuarded = Boolean(options.verifyClient || options.handleProtocols)
+    const { verifyClient, handleProtocols } = websocketServer.options
+    const isGuarded = options !== NO_OPTIONS || Boolean(verifyClient || handleProtocols)
     if (isGuarded) attempts.set(upgrade, attempt)
+    const server = isGuarded ? guardedServer(options) : websocketServer
     runGuarded(attempt, () => {
-      (isGuarded ? guardedServer : websocketServer).handleUpgrade(upgrade.rawRequest, upgrade.stream, upgrade.head, socket => {
+      server.handleUpgrade(upgrade.rawRequest, upgrade.stream, upgrade.head, socket => {
         upgrade.accept()
         attempt.socket = socket
       })
@@ -50,14 +55,35 @@ export function createHandshaker (websocketServer: WebSocketServer, timeout: num
     if (upgrade.isPending) startTimer(attempt, timeout)
   }
 
+  function guardedServer (options: ServerOptions): WebSocketServer {
+    const known = servers.get(options)
+    if (known !== undefined) return known
+    const server = withOptions(websocketServer, {
+      ...Object.getOwnPropertyDescriptors(options),
+      verifyClient: {
+        get () {
+          const { verifyClient } = 'verifyClient' in options ? options : websocketServer.options
+          return verifyClient && ((info: Parameters<Verify>[0], next: Parameters<Verify>[1]) => { verify(verifyClient, info, next) })
+        }
+      },
+      handleProtocols: {
+        get () {
+          const { handleProtocols } = 'handleProtocols' in options ? options : websocketServer.options
+          return handleProtocols && ((protocols: Set<string>, rawRequest: IncomingMessage) => chooseProtocol(handleProtocols, protocols, rawRequest))
+        }
+      }
+    })
+    servers.set(options, server)
+    return server
+  }
+
   // As ws has it, a function of two parameters calls back and any other answers by its result, here also by a promise.
-  function verifyClient (info: Parameters<Verify>[0], next: Parameters<Verify>[1]): void {
-    const { options, options: { verifyClient: verify } } = websocketServer
+  function verify (verifyClient: NonNullable<ServerOptions['verifyClient']>, info: Parameters<Verify>[0], next: Parameters<Verify>[1]): void {
     const attempt = attemptOf(info.req)
-    const callsBack = verify?.length === 2
+    const callsBack = verifyClient.length === 2
     let hasReturned = false
     let verdict: unknown[] | undefined
-    const result: unknown = verify && Reflect.apply(verify, options, callsBack ? [info, answer] : [info])
+    const result: unknown = Reflect.apply(verifyClient, websocketServer.options, callsBack ? [info, answer] : [info])
     hasReturned = true
     if (isThenable(result)) Promise.resolve(result).then(callsBack ? undefined : answer, fail)
     else if (!callsBack) verdict = [Boolean(result)]
@@ -75,9 +101,8 @@ export function createHandshaker (websocketServer: WebSocketServer, timeout: num
     }
   }
 
-  function chooseProtocol (protocols: Set<string>, rawRequest: IncomingMessage): string | false | undefined {
-    const { options } = websocketServer
-    const chosen = options.handleProtocols?.(protocols, rawRequest)
+  function chooseProtocol (handleProtocols: NonNullable<ServerOptions['handleProtocols']>, protocols: Set<string>, rawRequest: IncomingMessage): string | false {
+    const chosen = handleProtocols.call(websocketServer.options, protocols, rawRequest)
     if (!isThenable(chosen)) return chosen
     Promise.resolve(chosen).catch(() => {})
     throw new FST_WS_ASYNC_PROTOCOLS()

@@ -10,6 +10,7 @@ import { FST_WS_ALREADY_REGISTERED } from './errors'
 import { createInjector } from './inject'
 import { readOptions } from './options'
 import { OwnRoutes } from './own-routes'
+import { createPolicies } from './policies'
 import { createRouteAdapter } from './route'
 import { createShutdown } from './shutdown'
 import { upgradeOf } from './upgrade'
@@ -34,7 +35,7 @@ function wire (fastify: FastifyInstance, given: WebsocketPluginOptions): void {
   const enrolment = new Enrolment(fastify, handshakeTimeout, shouldHandle ?? (rawRequest => routes.matches(rawRequest)))
   const leave = enrol(httpServer, enrolment)
   const openConnection = createConnectionOpener(websocketServer, errorHandler, handshakeTimeout)
-  const { adaptRoute, refuseEarlyRoute } = createRouteAdapter(openConnection, route => { routes.add(route) })
+  const { adaptRoute, refuseEarlyRoute } = createRouteAdapter(openConnection, createPolicies({ fastify, websocketServer, enrolment }, { ...given }), route => { routes.add(route) })
   const { closeConnections, finish } = createShutdown(websocketServer, enrolment, leave, settings)
   const injectWS = createInjector(fastify, httpServer)
 

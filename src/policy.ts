@@ -1,14 +1,43 @@
-// What an option does in the way of a connection: the two points at which a policy has its say. Policies are made once per
-// route, of the route's options; whoever runs them knows none by name, and a route without any pays nothing.
+// What an option does in the way of a connection. Policies are made once per route, of the options that were checked at its
+// declaration; whoever runs them knows none by name, and a route without any pays nothing.
 
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { WebSocket } from 'ws'
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { ServerOptions } from 'ws'
+import type { Connection } from './connection'
+import { upgradeOf } from './upgrade'
 
+/** The points in the way of a connection at which a policy may have its say, in their order. */
 export interface Policy {
-  /** Before the handshake, after the application's hooks. What it throws or rejects with refuses the upgrade, as of a hook. */
+  /** With the request's headers, before anything is parsed. What it throws or rejects with refuses the upgrade, as of a hook. */
+  onRequest?: (request: FastifyRequest, reply: FastifyReply) => unknown
+  /** Before the handshake, after the application's hooks. It refuses likewise. */
   admit?: (request: FastifyRequest, reply: FastifyReply) => unknown
+  /** What ws is to go by in this handshake, in front of the options of the server. */
+  handshake?: ServerOptions
   /** The connection is open and its handler about to run. Returns what is to be done when it has closed. */
-  open?: (socket: WebSocket, request: FastifyRequest) => (() => void) | undefined
+  open?: (connection: Connection) => (() => void) | undefined
+}
+
+/** An option that a policy comes of. */
+export interface PolicyKind {
+  /** Of the option. */
+  name: string
+  /** Where it may be set, if not in both places. */
+  only?: 'plugin' | 'route'
+  /** Checks what was asked for, and gives the way to make the policy of a route. Undefined where nothing was asked for. */
+  read: (value: unknown, name: string) => (() => Policy) | undefined
+}
+
+/** Adds the policies that have a say with the request to the hooks of the route, in front of its own. */
+export function hookInto (route: RouteOptions, policies: readonly Policy[]): void {
+  const hooks = policies.flatMap(({ onRequest }) => onRequest ?? [])
+  if (hooks.length === 0) return
+  route.onRequest = [policeRequest, ...[route.onRequest ?? []].flat()]
+
+  async function policeRequest (request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (upgradeOf(request.raw) === undefined) return
+    for (const hook of hooks) await hook(request, reply)
+  }
 }
 
 /** Asks one after the other. Undefined where there is nobody to ask. */
@@ -21,9 +50,15 @@ async function askEach (policies: readonly Policy[], request: FastifyRequest, re
   for (const policy of policies) await policy.admit?.(request, reply)
 }
 
-export function open (policies: readonly Policy[], socket: WebSocket, request: FastifyRequest): void {
+/** Undefined where the server's own options do. */
+export function handshakeOptions (policies: readonly Policy[]): ServerOptions | undefined {
+  const options: ServerOptions = Object.assign({}, ...policies.map(({ handshake }) => handshake))
+  return Object.keys(options).length === 0 ? undefined : options
+}
+
+export function open (policies: readonly Policy[], connection: Connection): void {
   for (const policy of policies) {
-    const close = policy.open?.(socket, request)
-    if (close !== undefined) socket.once('close', close)
+    const close = policy.open?.(connection)
+    if (close !== undefined) connection.socket.once('close', close)
   }
 }

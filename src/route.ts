@@ -4,10 +4,12 @@
 // once, at its declaration, into a record that stays on the route itself.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteHandlerMethod, RouteOptions } from 'fastify'
-import type { WebSocket } from 'ws'
+import type { ServerOptions, WebSocket } from 'ws'
 import type { WebsocketHandler } from '../types'
 import type { OpenConnection } from './connection'
 import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_ROUTE_TOO_EARLY } from './errors'
+import type { Options, PoliciesFor } from './policies'
+import { handshakeOptions, hookInto } from './policy'
 import type { Policy } from './policy'
 import { upgradeOf } from './upgrade'
 
@@ -16,6 +18,8 @@ export interface RouteRecord {
   handler: WebsocketHandler
   /** What the route's options do in the way of its connections. */
   policies: readonly Policy[]
+  /** What ws is to go by in the handshakes of this route. */
+  handshake: ServerOptions | undefined
 }
 
 export interface RouteAdapter {
@@ -29,30 +33,46 @@ const kRecord = Symbol('fastify-wss.route')
 
 type Config = NonNullable<RouteOptions['config']> & { [kRecord]?: RouteRecord }
 
-const NO_POLICIES: readonly Policy[] = []
-
-export function createRouteAdapter (openConnection: OpenConnection, onWebsocketRoute: (route: RouteOptions) => void): RouteAdapter {
+export function createRouteAdapter (openConnection: OpenConnection, policiesFor: PoliciesFor, onWebsocketRoute: (route: RouteOptions) => void): RouteAdapter {
   return { adaptRoute, refuseEarlyRoute }
 
   function adaptRoute (this: FastifyInstance, route: RouteOptions): void {
     const isWebsocket = Boolean(route.websocket || route.wsHandler)
-    if (isWebsocket && methodsOf(route).every(method => method === 'HEAD')) {
-      // Fastify declares a HEAD route beside each GET route, of the same options. It cannot be upgraded.
-      if (route.websocket) route.handler = answerNotFound
-      if (route.websocket && route.schema) hide(route)
-      return mark(route, { handler: closeUnhandled, policies: NO_POLICIES })
-    }
-    if (route.websocket) hide(route)
-    if (route.websocket && route.wsHandler) this.log.warn(`the wsHandler of the route ${route.url} is not used: with websocket: true its handler is the websocket handler`)
-    const plainHandler = route.websocket ? answerNotFound : route.handler
-    const record = { handler: isWebsocket ? readWebsocketHandler(route) : closeUnhandled, policies: NO_POLICIES }
+    const isWebsocketOnly = Boolean(route.websocket) && !(route.wsHandler && isOptions(route.websocket))
+    const isHead = methodsOf(route).every(method => method === 'HEAD')
+    if (isWebsocketOnly && (!isHead || route.schema)) hide(route)
+    const plainHandler = isWebsocketOnly ? answerNotFound : route.handler
+    // Fastify declares a HEAD route beside each GET route, of the same options. It cannot be upgraded.
+    const record = isWebsocket && !isHead ? readRoute(route, isWebsocketOnly) : read(closeUnhandled, [])
     mark(route, record)
+    if (isWebsocket && isHead) {
+      route.handler = plainHandler
+      return
+    }
+    if (isWebsocketOnly && route.wsHandler) this.log.warn(`the wsHandler of the route ${route.url} is not used: with websocket: true its handler is the websocket handler`)
     if (isWebsocket) onWebsocketRoute(route)
     route.handler = function handleRoute (this: FastifyInstance, request, reply) {
       if (upgradeOf(request.raw) === undefined) return plainHandler.call(this, request, reply)
       return openConnection(this, record, request, reply)
     }
   }
+
+  function readRoute (route: RouteOptions, isWebsocketOnly: boolean): RouteRecord {
+    if (methodsOf(route).some(method => method !== 'GET' && method !== 'HEAD')) throw new FST_WS_INVALID_METHOD()
+    const handler: unknown = isWebsocketOnly ? route.handler : route.wsHandler
+    if (typeof handler !== 'function') throw new FST_WS_INVALID_HANDLER()
+    const policies = policiesFor(isOptions(route.websocket) ? route.websocket : {})
+    hookInto(route, policies)
+    return read(handler as WebsocketHandler, policies)
+  }
+}
+
+function read (handler: WebsocketHandler, policies: readonly Policy[]): RouteRecord {
+  return { handler, policies, handshake: handshakeOptions(policies) }
+}
+
+function isOptions (websocket: unknown): websocket is Options {
+  return typeof websocket === 'object' && websocket !== null
 }
 
 // Fastify has no way to tell whether the handler of such a route expects a socket: called with a request in its place it
@@ -67,13 +87,6 @@ function refuseEarlyRoute (request: FastifyRequest, _reply: FastifyReply, done: 
 function mark (route: RouteOptions, record: RouteRecord): void {
   const config: Config = { ...route.config, [kRecord]: record }
   route.config = config
-}
-
-function readWebsocketHandler (route: RouteOptions): WebsocketHandler {
-  if (methodsOf(route).some(method => method !== 'GET' && method !== 'HEAD')) throw new FST_WS_INVALID_METHOD()
-  const handler: unknown = route.websocket ? route.handler : route.wsHandler
-  if (typeof handler !== 'function') throw new FST_WS_INVALID_HANDLER()
-  return handler as WebsocketHandler
 }
 
 function methodsOf ({ method }: RouteOptions): string[] {

@@ -33,5 +33,10 @@ for (const file of files) {
 function importsOf (file: string): string[] {
   const source = readFileSync(`src/${file}`, 'utf8')
   const paths = [...source.matchAll(/^(?:import|export) (?!type\b)[^']*'(\.[^']+)'/gm)].map(match => String(match[1]))
-  return paths.map(path => posix.join(posix.dirname(file), `${path}.ts`)).filter(path => !path.startsWith('..'))
+  return paths.map(path => posix.join(posix.dirname(file), path)).filter(path => !path.startsWith('..')).map(fileOf)
+}
+
+// A folder is imported by its index.
+function fileOf (path: string): string {
+  return existsSync(`src/${path}.ts`) ? `${path}.ts` : `${path}/index.ts`
 }

@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
-import { createConnectionOpener } from '../src/connection'
+import { type Connection, createConnectionOpener } from '../src/connection'
 import { readMessages } from '../src/extras/testing'
 import type { WebsocketErrorHandler, WebsocketHandler, WebsocketPluginOptions } from '../types'
 import { start, type Running } from './helpers/app'
@@ -305,10 +305,24 @@ for (const isAdmitted of [true, false]) {
       const openConnection = createConnectionOpener(app.websocketServer, undefined, 1000)
       const admit = async (): Promise<void> => { if (!isAdmitted) throw Object.assign(new Error('not you'), { statusCode: 403 }) }
       const handler = (socket: WebSocket): void => { socket.send('hello') }
-      app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler, policies: [{ admit }] }, request, reply) })
+      app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler, policies: [{ admit }], handshake: undefined }, request, reply) })
       app.get('/', { websocket: true }, () => {})
     })
     if (isAdmitted) t.equal(String(await (await running.connect()).inbox.next()), 'hello')
     else await assertRefusal(t, running, { status: 403, body: /not you/ })
   })
 }
+
+t.test('gives a policy of an open connection the end of every error', async t => {
+  const running = await start(t, app => {
+    const openConnection = createConnectionOpener(app.websocketServer, undefined, 1000)
+    const open = ({ socket, fail }: Connection): undefined => { socket.once('message', () => { fail(new Error('the policy says so')) }) }
+    app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler: () => {}, policies: [{ open }], handshake: undefined }, request, reply) })
+    app.get('/', { websocket: true }, () => {})
+  })
+  const { socket, inbox } = await running.connect()
+  socket.send('x')
+
+  t.equal((await inbox.closed).code, 1006)
+  t.match(await running.logged('the policy says so'), { level: 50 })
+})

@@ -5,6 +5,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { WebSocket, type ServerOptions } from 'ws'
+import { createHandshaker } from '../src/handshake'
+import { upgradeOf } from '../src/upgrade'
 import type { VerifyClient, WebsocketPluginOptions } from '../types'
 import { start, type Declare, type Running } from './helpers/app'
 import { deferred } from './helpers/deferred'
@@ -410,4 +412,25 @@ t.test('writes the 101 of RFC 6455', async t => {
 
   const digest = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
   t.strictSame(headers, { upgrade: 'websocket', connection: 'Upgrade', 'sec-websocket-accept': digest })
+})
+
+t.test('goes by the options of a route in front of those of the server, which stay', async t => {
+  const server: ServerOptions = { maxPayload: 100, handleProtocols: () => 'theirs', verifyClient: () => false }
+  const running = await start(t, { websocket: { options: server as WebsocketPluginOptions['options'] } }, app => {
+    const shakeHands = createHandshaker(app.websocketServer, 1000)
+    const options: ServerOptions = { maxPayload: 5, handleProtocols: () => 'mine', verifyClient: ({ req }: { req: IncomingMessage }) => req.url !== '/no' }
+    app.addHook('preHandler', async (request, reply) => {
+      const upgrade = upgradeOf(request.raw)
+      if (upgrade === undefined || request.url === '/other') return
+      reply.hijack()
+      shakeHands({ upgrade, options, onOpen: socket => { socket.on('error', () => {}) }, onFailure: () => {} })
+    })
+    app.get('/*', { websocket: true }, () => {})
+  })
+  const { socket, inbox } = await running.connect('/yes', { protocols: ['theirs', 'mine'] })
+  t.equal(socket.protocol, 'mine')
+  socket.send('123456')
+  t.equal((await inbox.closed).code, 1009)
+  for (const path of ['/no', '/other']) await t.rejects(running.connect(path), { message: 'Unexpected server response: 401' })
+  t.match(optionsOf(running.app), server)
 })

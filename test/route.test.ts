@@ -183,3 +183,23 @@ t.test('a wsHandler that is not used is warned of once', async t => {
   t.match(lines, [{ msg: 'the wsHandler of the route / is not used: with websocket: true its handler is the websocket handler' }])
   t.equal(lines.length, 1)
 })
+
+t.test('an object in the place of websocket: true means the same, and beside a wsHandler it is options only', async t => {
+  const running = await start(t, app => {
+    app.get('/only', { websocket: {} }, socket => { socket.send('only') })
+    app.route({ method: 'GET', url: '/both', websocket: {}, handler: async () => 'plain', wsHandler: socket => { socket.send('both') } })
+  })
+  for (const name of ['only', 'both']) t.equal(String(await (await running.connect(`/${name}`)).inbox.next()), name)
+  t.equal((await running.app.inject('/only')).statusCode, 404)
+  t.equal((await running.app.inject('/both')).body, 'plain')
+  t.same(running.log.filter(({ level }) => level >= 40), [])
+})
+
+t.test('an option of a route that is not known is refused where it is declared', async t => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket)
+  const options: object = { nothing: 5 }
+
+  t.throws(() => app.get('/', { websocket: options }, noop), { code: 'FST_WS_INVALID_OPTION', message: /websocket\.nothing is not known/ })
+})

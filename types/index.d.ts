@@ -70,8 +70,21 @@ declare namespace fastifyWebsocket {
   // `any`: a handler may be passed on to code that expects a promise of something definite.
   ) => void | Promise<any>
 
+  /**
+   * Options of a connection: plugin-wide in the options of the plugin, or of one route in the place of `websocket: true`.
+   * The route wins, option by option; `false` or `null` switches one off.
+   */
+  export interface WebsocketConnectionOptions {
+    /**
+     * Milliseconds without a *message* from either side after which the connection is closed with 1001.
+     *
+     * Default: none.
+     */
+    idleTimeout?: number | false | null
+  }
+
   /** What `register()` takes. Wrong types reject the registration. */
-  export interface WebsocketPluginOptions {
+  export interface WebsocketPluginOptions extends WebsocketConnectionOptions {
     /**
      * Told of every error after the 101: a handler that throws or rejects, and the socket's own `error` events. From
      * then on neither the `onError` hook nor `setErrorHandler` is asked. If this function fails in turn, both errors
@@ -246,9 +259,11 @@ declare module 'fastify' {
     /**
      * Makes `handler` a websocket handler. The route answers 404 to plain HTTP requests. GET routes only.
      *
+     * An object means `true`, with options of this route's connections. Beside a `wsHandler` it is those options and no more.
+     *
      * Default: false.
      */
-    websocket?: boolean
+    websocket?: boolean | fastifyWebsocket.WebsocketConnectionOptions
   }
 
   interface RouteOptions<
@@ -278,7 +293,7 @@ declare module 'fastify' {
       InnerLogger extends Logger = Logger
     >(
       path: string,
-      opts: RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> & { websocket: true },
+      opts: RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> & { websocket: true | fastifyWebsocket.WebsocketConnectionOptions },
       handler?: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>
     ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
   }
@@ -305,7 +320,7 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema
     >(
       opts: Omit<RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>, 'handler' | 'websocket'> & {
-        websocket: true
+        websocket: true | fastifyWebsocket.WebsocketConnectionOptions
         handler: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
       }
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
