@@ -3,6 +3,7 @@
 
 import { createServer } from 'node:http'
 import { once } from 'node:events'
+import { pathToFileURL } from 'node:url'
 
 const host = '127.0.0.1'
 
@@ -88,6 +89,15 @@ export const contestants = {
     }
   }
 }
+
+/** One more, `compared`, for this process and those that it starts: our package as of another commit (compare.mjs). */
+export function compareWith (revision) {
+  const { title, main } = revision
+  contestants.compared = { title, package: 'fastify-wss', start: options => startFastify(pathToFileURL(main), options) }
+  process.env.BENCH_COMPARED = JSON.stringify(revision)
+}
+
+if (process.env.BENCH_COMPARED) compareWith(JSON.parse(process.env.BENCH_COMPARED))
 
 async function startFastify (plugin, { logs }) {
   const { default: fastify } = await import('fastify')

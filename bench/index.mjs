@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [--rounds N] [--only WORD] [--ballast MEGABYTES] [--out DIRECTORY]
+// npm run bench [-- --quick] [--rounds N] [--only WORD] [--ballast MEGABYTES] [--compare REVISION] [--out DIRECTORY]
 // Leads: in each round, each measurement, the contestants have their turns one after the other until all are through. Only
 // a complete run replaces bench/results.json and docs/bench.svg; with --out any run writes them there.
 
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { drawChart } from './chart.mjs'
+import { addRevision } from './compare.mjs'
 import { describeMachine, isInstalled } from './machine.mjs'
 import { measurements } from './measurements.mjs'
 import { summarize } from './summary.mjs'
@@ -35,18 +36,21 @@ const QUICK = {
   ballast: 1
 }
 
-const { values: { quick, rounds, only = '', ballast, out } } = parseArgs({
+const { values: { quick, rounds, only = '', ballast, compare, out } } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     only: { type: 'string' },
     ballast: { type: 'string' },
+    compare: { type: 'string' },
     out: { type: 'string' }
   }
 })
 const size = { ...quick ? QUICK : FULL, ...rounds && { rounds: Number(rounds) }, ...ballast && { ballast: Number(ballast) } }
 const chosen = measurements.filter(({ title }) => title.includes(only))
 if (chosen.length === 0) throw new Error(`nothing to measure: no title has "${only}" in it`)
+
+if (compare !== undefined) addRevision(compare)
 
 const machine = describeMachine()
 console.log(Object.entries(machine).map(([name, value]) => `${name}: ${value}`).join('\n'))
@@ -94,7 +98,7 @@ function report (line) {
 }
 
 function writeResults () {
-  const isComplete = !quick && chosen.length === measurements.length
+  const isComplete = !quick && compare === undefined && chosen.length === measurements.length
   if (!isComplete && out === undefined) return
   const results = out ?? fileURLToPath(new URL('.', import.meta.url))
   const chart = out ?? fileURLToPath(new URL('../docs', import.meta.url))

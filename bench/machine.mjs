@@ -24,7 +24,7 @@ export function describeMachine () {
 }
 
 export function isInstalled (name) {
-  return versionOf(contestants[name].package) !== undefined
+  return name in contestants && versionOf(contestants[name].package) !== undefined
 }
 
 // A package may keep its package.json to itself: it is looked for where Node would look.

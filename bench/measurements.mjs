@@ -8,17 +8,17 @@ import { contestants } from './contestants.mjs'
 
 const SIZES = { '32 B': 32, '1 KB': 1024, '64 KB': 65536 }
 
-const withWebsocket = ['ws', 'reference', 'ours', 'crossws', 'expressWs', 'socketIo']
+const withWebsocket = ['ws', 'reference', 'ours', 'compared', 'crossws', 'expressWs', 'socketIo']
 const echoing = withWebsocket.filter(name => name !== 'socketIo')
 
 /** run: (name, size) => numbers by the keys of `rows`, in turns. size says how much of everything. */
 export const measurements = [
   { title: 'idle connections', names: withWebsocket, run: holdConnections },
   { title: 'upgrades', names: withWebsocket, run: (name, size) => acceptUpgrades(name, size, false) },
-  { title: 'upgrades with pino', names: ['ws', 'reference', 'ours'], run: (name, size) => acceptUpgrades(name, size, true) },
-  { title: 'GET', names: ['fastify', 'reference', 'ours'], run: answerGets },
+  { title: 'upgrades with pino', names: ['ws', 'reference', 'ours', 'compared'], run: (name, size) => acceptUpgrades(name, size, true) },
+  { title: 'GET', names: ['fastify', 'reference', 'ours', 'compared'], run: answerGets },
   ...Object.keys(SIZES).map(label => ({ title: `echo ${label}`, names: echoing, run: (name, size) => echoMessages(name, size, label) })),
-  { title: 'injectWS', names: ['reference', 'ours'], run: injectConnections }
+  { title: 'injectWS', names: ['reference', 'ours', 'compared'], run: injectConnections }
 ]
 
 /** How a number is called, and what it is. control: whose number is 1. bar: what our ratio to it should keep to. */

@@ -1,5 +1,6 @@
 // From single numbers to what is told: the median and the range over the rounds, and the ratio to the control. A ratio is
-// the median of the ratios within each round, because both were measured side by side there.
+// the median of the ratios within each round, because both were measured side by side there; `from` and `to` tell how sure
+// it is.
 
 import { measurements, rows } from './measurements.mjs'
 
@@ -9,7 +10,12 @@ const order = [...new Set(measurements.flatMap(({ names }) => names))]
 export function summarize (results) {
   const found = new Set(results.flatMap(({ numbers }) => Object.keys(numbers)))
   const known = [...found].sort((a, b) => position(a) - position(b))
-  return known.map(key => ({ key, ...rowOf(key), contestants: summarizeRow(results, key, rowOf(key).control) }))
+  return known.map(key => ({
+    key,
+    ...rowOf(key),
+    contestants: summarizeRow(results, key, rowOf(key).control),
+    compared: ratioOf(valuesOf(results, key, 'ours'), valuesOf(results, key, 'compared'))
+  }))
 }
 
 function position (key) {
@@ -30,9 +36,8 @@ function summarizeRow (results, key, control) {
   for (const name of order) {
     const values = valuesOf(results, key, name)
     if (values.length === 0) continue
-    const controls = valuesOf(results, key, control)
     summary[name] = {
-      ratio: median(values.map((value, round) => value / controls[round])),
+      ...ratioOf(values, valuesOf(results, key, control)),
       median: median(values),
       min: Math.min(...values),
       max: Math.max(...values)
@@ -43,6 +48,25 @@ function summarizeRow (results, key, control) {
 
 function valuesOf (results, key, name) {
   return results.filter(result => result.name === name && key in result.numbers).map(({ numbers }) => numbers[key])
+}
+
+function ratioOf (values, controls) {
+  if (controls.length === 0) return
+  const ratios = values.map((value, round) => value / controls[round]).sort((a, b) => a - b)
+  const rank = rankOfRange(ratios.length)
+  return { ratio: median(ratios), from: ratios[rank - 1], to: ratios[ratios.length - rank] }
+}
+
+// Of sorted numbers, those from this rank to the same rank from the end hold the true median between them with 95 %
+// certainty: each falls on either side of it, like a coin. It is 0 for fewer than six, which cannot be that sure.
+function rankOfRange (count) {
+  let rank = 0
+  let chance = 0.5 ** count
+  for (let sum = chance; sum <= 0.025; sum += chance) {
+    rank++
+    chance *= (count - rank + 1) / rank
+  }
+  return rank
 }
 
 function median (values) {
