@@ -115,17 +115,18 @@ declare namespace fastifyWebsocket {
 
     /**
      * Settles whose upgrade it is when the HTTP server has other `upgrade` listeners too (a development server, a
-     * proxy, another websocket library). Asked for every websocket upgrade there: `true` means it is for Fastify's
-     * router, `false` leaves the raw socket to the other listeners.
+     * proxy, another websocket library) or other registrations of this plugin. Asked for every websocket upgrade there:
+     * `true` means it is for Fastify's router, `false` leaves the raw socket to the others.
      *
-     * Default: ours when the URL matches one of this application's websocket routes. Where nobody else listens, this
-     * function is not asked and every websocket upgrade goes to the router.
+     * Default: ours when the URL, after `rewriteUrl`, matches one of this registration's websocket routes. Where there is
+     * nobody else, this function is not asked and every websocket upgrade goes to the router.
      */
     shouldHandle?: (rawRequest: IncomingMessage) => boolean
 
     /**
-     * Milliseconds that `verifyClient` may take: past them the upgrade is refused with 503. And milliseconds that a
-     * refused client may make no progress in reading the response: past them the raw socket is destroyed.
+     * Milliseconds that `verifyClient` may take: past them the upgrade is refused with 503. Milliseconds that a refused
+     * client may make no progress in reading the response: past them the raw socket is destroyed. And milliseconds that
+     * messages wait for an async handler which does not listen: past them they are dropped, and the socket reads on.
      *
      * Default: 30000.
      */
@@ -179,7 +180,9 @@ declare namespace fastifyWebsocket {
 
   /**
    * Lets a client in, or not, after the application's hooks and before the 101: by what it returns, by what its promise
-   * resolves to, or, when it is declared with a second parameter, by what it calls back with.
+   * resolves to, or, when it is declared with a second parameter, by what it calls back with. Then what it returns is not
+   * looked at, a promise neither: `async (info, callback) => false` refuses nobody, and ends in the 503 of
+   * `handshakeTimeout`.
    */
   export type VerifyClient =
     | ((info: VerifyClientInfo, callback: VerifyClientCallback) => boolean | Promise<boolean>)

@@ -97,15 +97,22 @@ for (const over of TRANSPORTS) {
         t.equal((await inbox.closed).code, 1005)
       })
 
-      t.test('answers an upgrade that is still left to others with 503 when the application closes', async t => {
-        const running = await open(t, () => {})
-        const client = await running.raw()
+      t.test('leaves what is left to others to them when the application closes, and answers 503 where nobody takes it', async t => {
+        const running = await open(t, onlyAt('/other', (rawRequest, rawSocket) => { running.server.once('answer', () => { answer(rawRequest, rawSocket) }) }), { handshakeTimeout: 300 })
+        const other = await running.raw()
+        const upgrades = once(running.server, 'upgrade')
+        other.upgrade('/other')
+        await within(upgrades, 'the upgrade')
+        const nobody = await running.raw()
         const upgrade = once(running.server, 'upgrade')
-        client.upgrade('/nobody')
-        await within(upgrade, 'the upgrade')
+        nobody.upgrade('/nobody')
+        await within(upgrade, 'the other upgrade')
         const closed = running.app.close()
+        running.server.emit('answer')
 
-        t.equal((await client.readResponse()).status, 503)
+        await assertTaken(t, other)
+        t.equal((await nobody.readResponse()).status, 503)
+        await assertLeft(t, running, other)
         await t.resolves(within(closed, 'app.close()'))
       })
 

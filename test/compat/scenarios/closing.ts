@@ -54,6 +54,8 @@ export const closing: Scenario[] = [
   leaving('terminate()', socket => { socket.terminate() }),
   {
     name: 'fastify.close() closes every client without a code',
+    differs: ['listens-to-the-end'],
+    diff: ['app - clients 0 0 false', 'app + clients 0 1 false'],
     async run (stage) {
       const app = await watched(stage)
       const clients = [await stage.connect(app), await stage.connect(app)]
@@ -62,6 +64,49 @@ export const closing: Scenario[] = [
       await Promise.all(clients.map(client => client.closed()))
       await stage.saw('app', 'websocketServer close')
       stage.record('clients', app.websocketServer.clients.size, app.server.listenerCount('upgrade'), app.server.listening)
+    }
+  },
+  {
+    name: 'fastify.close() with a websocket that a hook opened itself',
+    async run (stage) {
+      const app = await stage.start(app => {
+        app.addHook('onRequest', async (request, reply) => {
+          reply.hijack()
+          app.websocketServer.handleUpgrade(request.raw, request.raw.socket, Buffer.alloc(0), socket => {
+            socket.on('message', data => { socket.send(String(data)) })
+          })
+        })
+        app.get('/', { websocket: true }, () => { stage.record('never') })
+      })
+      const client = await stage.connect(app)
+      await client.send('to the hook').next()
+      await stage.attempt('close', async () => { await app.close() })
+      await client.closed()
+    }
+  },
+  {
+    name: 'fastify.close() with a tunnel that a hook opened itself',
+    oursOnly: true,
+    differs: ['taken-upgrades-end'],
+    async run (stage) {
+      const app = await stage.start(app => {
+        app.addHook('onRequest', async (request, reply) => {
+          reply.hijack()
+          request.raw.socket.on('data', bytes => { request.raw.socket.write(bytes) })
+          request.raw.socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+        })
+        app.get('/', { websocket: true }, () => { stage.record('never') })
+      }, { plugin: { shutdown: { timeout: 50 } } })
+      const client = await stage.running(app).raw()
+      await client.upgrade('/').readResponse()
+      client.write('tunnelled')
+      stage.record(String(await client.readBytes(9)))
+      await stage.attempt('close', async () => { await app.close() })
+      stage.record(String(await client.readUntilClose()))
+    },
+    expect: {
+      app: ['tunnelled', ''],
+      test: ['close: undefined']
     }
   },
   {

@@ -13,6 +13,56 @@ async function free (app: FastifyInstance): Promise<void> {
 // Upgrades that end in an answer, and upgrades that are not for us.
 export const refusals: Scenario[] = [
   {
+    name: 'an upgrade that announces a body is refused before anything is routed',
+    oursOnly: true,
+    differs: ['body-on-an-upgrade'],
+    async run (stage) {
+      const app = await stage.start(app => {
+        stage.hooks(app, 'app')
+        app.get('/', { websocket: true }, () => { stage.record('never') })
+      })
+      await stage.refused(app, '/', { 'Content-Length': '5' })
+      await free(app)
+    },
+    expect: {
+      'http 1': [
+        '400 Bad Request',
+        'connection: close',
+        'content-type: application/json; charset=utf-8',
+        'content-length: 118',
+        'date: <date>',
+        'body {"statusCode":400,"code":"FST_WS_UPGRADE_WITH_BODY","error":"Bad Request","message":"a websocket upgrade has no body"}',
+        'end'
+      ]
+    }
+  },
+  {
+    name: 'an upgrade over HTTP/1.0 is the plain request that it is',
+    oursOnly: true,
+    differs: ['no-upgrade-for-http-1.0'],
+    async run (stage) {
+      const app = await stage.start(app => {
+        app.route({ method: 'GET', url: '/', handler: async () => 'plain', wsHandler: () => { stage.record('never') } })
+      })
+      const client = await stage.running(app).raw()
+      client.write(upgradeHead('/').replace('HTTP/1.1', 'HTTP/1.0'))
+      await stage.response('http 1', client)
+      client.fin()
+      await stage.ending('http 1', client)
+    },
+    expect: {
+      'http 1': [
+        '200 OK',
+        'content-type: text/plain; charset=utf-8',
+        'content-length: 5',
+        'date: <date>',
+        'connection: close',
+        'body plain',
+        'end'
+      ]
+    }
+  },
+  {
     name: 'a refusal by a hook that was there before the plugin frees its socket',
     oursOnly: true,
     differs: ['refusal-frees-socket'],

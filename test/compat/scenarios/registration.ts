@@ -141,11 +141,11 @@ export const registration: Scenario[] = [
   rejects('the option port', { options: { port: 3000 } }, {
     oursOnly: true,
     differs: ['options-checked'],
-    expect: { test: ['register threw FastifyError (TypeError) [FST_WS_INVALID_OPTION]: the option options.port cannot be used: the application listens, with fastify.listen()'] }
+    expect: { test: ['register threw FastifyError (TypeError) [FST_WS_INVALID_OPTION]: the option options.port cannot be used: the application listens, with fastify.listen(); it is 3000'] }
   }),
-  rejects('options that are no object', { options: 'none' }, checked('options must be an object')),
-  rejects('a maxPayload that is no number', { options: { maxPayload: 'big' } }, checked('options.maxPayload must be a number of bytes')),
-  rejects('a verifyClient that is no function', { options: { verifyClient: 'nobody' } }, checked('options.verifyClient must be a function')),
+  rejects('options that are no object', { options: 'none' }, checked("options must be an object; it is 'none'")),
+  rejects('a maxPayload that is no number', { options: { maxPayload: 'big' } }, checked("options.maxPayload must be a number of bytes; it is 'big'")),
+  rejects('a verifyClient that is no function', { options: { verifyClient: 'nobody' } }, checked("options.verifyClient must be a function; it is 'nobody'")),
   {
     name: 'a second registration on the same instance',
     oursOnly: true,
@@ -284,7 +284,8 @@ export const registration: Scenario[] = [
       'app - addHook "onRequest"',
       'app - addHook "onResponse"',
       'app + addHook "onReady"',
-      'app + addHook "onClose"'
+      'app + addHook "onClose"',
+      'app + addHook "preHandler"'
     ],
     async run (stage) {
       const app = stage.create()

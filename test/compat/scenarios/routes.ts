@@ -114,6 +114,8 @@ export const routes: Scenario[] = [
   },
   {
     name: 'wsHandler with websocket: true: the handler is the one that serves upgrades',
+    differs: ['unused-handler-warned-of'],
+    diff: ['log + warn: the wsHandler of the route / is not used: with websocket: true its handler is the websocket handler'],
     async run (stage) {
       const app = await stage.start(app => {
         app.route({ method: 'GET', url: '/', websocket: true, handler: answering(stage, 'handler'), wsHandler: answering(stage, 'wsHandler') })
