@@ -9,7 +9,7 @@ import { delimiter, join, resolve } from 'node:path'
 
 const VERSIONS = ['20', '22', '24', '26']
 // Installing packages, a browser, a soak, random tests and a benchmark: they take minutes, and depend on Node little.
-const SLOW = ['packaging', 'dependents', 'browser', 'bench', 'soak', 'property', 'docs', 'types']
+const SLOW = ['packaging', 'dependents', 'browser', 'bench', 'soak', 'property', 'docs', 'types', 'runtimes']
 
 const args = process.argv.slice(2)
 const asked = args.filter(arg => /^\d+$/.test(arg))
