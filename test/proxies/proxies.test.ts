@@ -162,6 +162,17 @@ t.test('nginx', { skip: skipWithout(nginx) }, async t => {
     await assertTraffic(t, proxy)
   })
 
+  t.test('without `proxy_http_version` an upgrade that nginx makes an HTTP/1.0 request of is the plain request that it is', async t => {
+    const { proxy } = await start(t, nginx, [[/proxy_http_version 1\.1;/, '']])
+    const { httpVersion } = await (await fetch(proxy.url(), { headers: { connection: 'close' } })).json() as { httpVersion: string }
+    const client = await raw(t, proxy)
+    const { status, body } = await client.upgrade('/only').readResponse()
+    const isPassedOn = httpVersion === '1.1' // since nginx 1.29.7
+    t.equal(status, isPassedOn ? 101 : 404, `the application sees HTTP/${httpVersion}`)
+    if (!isPassedOn) t.match(body, 'Not Found')
+    t.equal(await (await fetch(proxy.url('/health'), { headers: { connection: 'close' } })).text(), 'up')
+  })
+
   t.test('cuts a websocket that is idle for `proxy_read_timeout`, and a ping counts', async t => {
     await assertIdleLimit(t, await start(t, nginx, [['proxy_read_timeout  60s', 'proxy_read_timeout  1s']]))
   })

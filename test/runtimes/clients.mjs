@@ -126,9 +126,9 @@ class RawClient {
   }
 }
 
-function requestHead (method, path, headers) {
+function requestHead (method, path, { version = '1.1', ...headers }) {
   const lines = Object.entries({ Host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`
+  return `${method} ${path} HTTP/${version}\r\n${lines.join('')}\r\n`
 }
 
 /** A client's frame (RFC 6455, section 5.2), with a mask of zeros: as good as any other on the wire. */

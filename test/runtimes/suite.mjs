@@ -361,6 +361,31 @@ check('a request that offers another protocol is the plain request that it is, w
   assert.equal((await posted.response()).body, body)
 })
 
+check('an upgrade in HTTP/1.0 is the plain request that it is', async context => {
+  const { raw } = await serve(context, {}, app => {
+    app.route({ method: 'GET', url: '/', handler: async () => 'plain', wsHandler: () => {} })
+  })
+  const client = (await raw()).upgrade('/', { version: '1.0' })
+  const { status, body } = await client.response()
+  assert.deepEqual([status, body], [200, 'plain'])
+})
+
+for (const [what, headers, body] of [
+  ['a length', { 'Content-Length': 5 }, 'hello'],
+  ['chunks', { 'Transfer-Encoding': 'chunked' }, '5\r\nhello\r\n0\r\n\r\n']
+]) {
+  check(`an upgrade that announces a body by ${what} is answered 400, and its connection ends`, async context => {
+    let handled = false
+    const { raw } = await serve(context, {}, app => {
+      app.get('/', { websocket: true }, () => { handled = true })
+    })
+    const client = (await raw()).upgrade('/', headers, Buffer.from(body))
+    assert.equal((await client.response()).status, 400)
+    await client.rest()
+    assert.equal(handled, false)
+  })
+}
+
 check('an upgrade behind a request that is not answered yet waits for its turn', async context => {
   const { raw } = await serve(context, {}, app => {
     app.get('/slow', async () => {
@@ -502,6 +527,73 @@ check('a client that leaves while hooks run aborts `request.signal`, and the han
   assert.equal(handled, false)
 })
 
+// Upgrades that the application takes
+
+// What comes in one packet with the upgrade is not on its socket, so these clients wait until they are asked for.
+for (const isLate of [false, true]) {
+  const when = isLate ? 'while its client sends already' : 'at once'
+
+  check(`a hook takes an upgrade ${when}, and gives it to \`ws\`: every message arrives, and \`app.close()\` ends`, async context => {
+    let take
+    const { app, raw } = await serve(context, {}, app => {
+      app.get('/', { websocket: true, onRequest }, () => {})
+      async function onRequest (request, reply) {
+        if (isLate) await new Promise(resolve => { take = resolve })
+        reply.hijack()
+        app.websocketServer.handleUpgrade(request.raw, request.raw.socket, Buffer.alloc(0), socket => {
+          socket.on('message', data => { socket.send(data.length) })
+        })
+      }
+    })
+    const client = (await raw()).upgrade('/')
+    if (isLate) await until(() => take, 'the hook')
+    else assert.equal((await client.response()).status, 101)
+    for (let n = 0; n < 10; n++) client.write(frame(BINARY, Buffer.alloc(10_000)))
+    if (isLate) {
+      await delay(20)
+      take()
+      assert.equal((await client.response()).status, 101)
+    }
+    for (let n = 0; n < 10; n++) client.write(frame(BINARY, Buffer.alloc(10_000)))
+    for (let n = 0; n < 20; n++) assert.equal(String((await client.frame()).payload), '10000')
+
+    const closing = app.close()
+    assert.equal((await client.frame()).opcode, CLOSE)
+    client.write(frame(CLOSE, '')).socket.end()
+    await within(closing, 'app.close()')
+  })
+
+  check(`a hook takes an upgrade ${when}, for a protocol of its own: what comes goes to it alone, also when the application closes`, async context => {
+    let take
+    const { app, raw } = await serve(context, {}, app => {
+      app.get('/', { websocket: true, onRequest }, () => {})
+      async function onRequest (request, reply) {
+        if (isLate) await new Promise(resolve => { take = resolve })
+        reply.hijack()
+        const { socket } = request.raw
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+        socket.pipe(socket)
+      }
+    })
+    const client = (await raw()).upgrade('/')
+    if (isLate) await until(() => take, 'the hook')
+    else assert.equal((await client.response()).status, 101)
+    client.write('one ')
+    await delay(20)
+    if (isLate) {
+      take()
+      assert.equal((await client.response()).status, 101)
+    }
+    client.write('two ')
+    const closing = app.close()
+    await delay(20)
+    client.write('three')
+    client.socket.end()
+    assert.equal(String(await client.rest()), 'one two three')
+    await within(closing, 'app.close()')
+  })
+}
+
 // Early messages
 
 check('messages in one packet with the upgrade arrive', async context => {
@@ -556,6 +648,25 @@ check('a handler may await one message after the other', async context => {
   const client = (await raw()).upgrade('/', {}, ...['a', 'b', 'c'].map(text => frame(TEXT, text)))
   await client.response()
   for (const text of ['0: a', '1: b', '2: c']) assert.equal(String((await client.frame()).payload), text)
+})
+
+check('a handler that only pushes is told when its client leaves, however much that has sent', async context => {
+  let left = false
+  const { connect } = await serve(context, { handshakeTimeout: 200 }, app => {
+    app.get('/', { websocket: true }, async socket => {
+      const timer = setInterval(() => { socket.send('news') }, 20)
+      await once(socket, 'close')
+      clearInterval(timer)
+      left = true
+    })
+  })
+  const { socket } = await connect('/')
+  for (let n = 0; n < 6000; n++) socket.send('twenty bytes or more')
+  const pong = once(socket, 'pong')
+  socket.ping()
+  await within(pong, 'the answer to a ping')
+  socket.close()
+  await until(() => left, 'the close')
 })
 
 check('8 MiB that come before an async handler listens all arrive', async context => {
