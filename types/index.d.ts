@@ -233,7 +233,8 @@ declare namespace fastifyWebsocket {
   /**
    * What `injectWS` rejects with. When the application refused the upgrade, the message is `Unexpected server response:
    * <status>` and the HTTP response is here; otherwise (no answer in time, an aborted signal, a destroyed socket) only
-   * `code` tells.
+   * `code` tells. A refusal is equal to `new Error('Unexpected server response: <status>')` in every comparison: what it
+   * has beyond that is not enumerable.
    */
   export interface InjectWSError extends Error {
     code: string
