@@ -11,6 +11,7 @@ import { Server as TlsServer } from 'node:tls'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
 import type { UpgradeContext } from '../types'
+import { clearTimeout, setImmediate, setTimeout } from './clock'
 import { FST_WS_INJECT_ABORTED, FST_WS_INJECT_FAILED, FST_WS_INJECT_REFUSED, FST_WS_INJECT_TIMEOUT } from './errors'
 import { WireEnd } from './wire'
 

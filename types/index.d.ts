@@ -309,6 +309,9 @@ declare module 'fastify' {
     /**
      * Opens a websocket to this application over memory, for tests. No port is needed, and no `ready()` before.
      *
+     * It goes on under mocked timers (`vi.useFakeTimers()`, `mock.timers`, ...), if the plugin was loaded before they were
+     * mocked and `process.nextTick` is not among them. The timers of the application are the mock's.
+     *
      * - `path`: path and query string. Default: `'/'`.
      * - `upgradeContext`: request headers, and properties of the raw request. Default: `{}`.
      * - `options`: see {@link InjectWSOption}. Default: `{}`.
@@ -355,7 +358,7 @@ declare module 'fastify' {
      */
     protocols?: string | string[]
     /**
-     * Milliseconds that the handshake may take, hooks included. Past it the call rejects.
+     * Milliseconds that the handshake may take, hooks included, in real time. Past it the call rejects.
      *
      * Default: no limit.
      */

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import * as http from 'node:http'
+import { install } from '@sinonjs/fake-timers'
 import type { FastifyInstance } from 'fastify'
 import { WebSocket } from 'ws'
 import type { Stage } from '../recorder'
@@ -301,6 +302,32 @@ const scenarios: Scenario[] = [
       app: ['handler'],
       'client 1': ['open protocol "" extensions ""'],
       test: ['injectWS: <socket>']
+    }
+  },
+  {
+    name: 'injectWS under a mocked clock opens, echoes, and the clock of the handler is the mocked one',
+    async run (stage) {
+      const app = await quiet(stage, app => {
+        app.get('/', { websocket: true }, socket => {
+          const timer = setInterval(() => { socket.send('tick') }, 1000)
+          socket.on('message', data => { socket.send(`echo ${data}`) })
+          socket.on('close', () => { clearInterval(timer) })
+        })
+      })
+      // Where process.nextTick is mocked too, no stream of Node works.
+      const clock = install({ toNotFake: ['nextTick'] })
+      try {
+        const client = await stage.inject(app, '/')
+        client?.send('hello')
+        await client?.next()
+        clock.tick(2000)
+        await client?.next()
+        await client?.next()
+        client?.socket.terminate()
+        await stage.inject(app, '/nowhere')
+      } finally {
+        clock.uninstall()
+      }
     }
   },
   {
