@@ -1,21 +1,23 @@
-// Every error of the plugin, by code. The messages that @fastify/websocket has too are worded as there, because
-// applications compare them. docs/errors.md tells what each means and what to do; a test holds the two together.
+// Every error of the plugin, by code. Those that @fastify/websocket has too are plain errors, worded as there: an
+// application that compares them with its own, as deeply as it likes, finds no difference. The others are of
+// @fastify/error. docs/errors.md tells what each means and what to do; a test holds the two together.
 
 import createError from '@fastify/error'
+import type { InjectWSError } from '../types'
 
-export const FST_WS_INVALID_ERROR_HANDLER = createError('FST_WS_INVALID_ERROR_HANDLER', 'invalid errorHandler function')
+export const FST_WS_INVALID_ERROR_HANDLER = plainError('FST_WS_INVALID_ERROR_HANDLER', 'invalid errorHandler function')
 
-export const FST_WS_INVALID_PRE_CLOSE = createError('FST_WS_INVALID_PRE_CLOSE', 'invalid preClose function')
+export const FST_WS_INVALID_PRE_CLOSE = plainError('FST_WS_INVALID_PRE_CLOSE', 'invalid preClose function')
 
-export const FST_WS_NO_SERVER = createError('FST_WS_NO_SERVER', "fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server detatched from fastify, use the ws library directly.")
+export const FST_WS_NO_SERVER = plainError('FST_WS_NO_SERVER', "fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server detatched from fastify, use the ws library directly.")
 
 export const FST_WS_INVALID_OPTION = createError<[string, string, string]>('FST_WS_INVALID_OPTION', 'the option %s %s; it is %s', 500, TypeError)
 
 export const FST_WS_ALREADY_REGISTERED = createError('FST_WS_ALREADY_REGISTERED', 'the websocket plugin is already registered on this instance or on a parent of it')
 
-export const FST_WS_INVALID_METHOD = createError('FST_WS_INVALID_METHOD', 'websocket handler can only be declared in GET method')
+export const FST_WS_INVALID_METHOD = plainError('FST_WS_INVALID_METHOD', 'websocket handler can only be declared in GET method')
 
-export const FST_WS_INVALID_HANDLER = createError('FST_WS_INVALID_HANDLER', 'invalid wsHandler function', 500, TypeError)
+export const FST_WS_INVALID_HANDLER = plainError('FST_WS_INVALID_HANDLER', 'invalid wsHandler function', TypeError)
 
 export const FST_WS_ROUTE_TOO_EARLY = createError<[string]>('FST_WS_ROUTE_TOO_EARLY', 'route %s cannot take a websocket upgrade: it was declared before the websocket plugin was loaded. Await the registration of the plugin, or declare the route inside a plugin that is registered after it')
 
@@ -31,13 +33,13 @@ export const FST_WS_HANDSHAKE_TIMEOUT = createError<[number]>('FST_WS_HANDSHAKE_
 
 export const FST_WS_ASYNC_PROTOCOLS = createError('FST_WS_ASYNC_PROTOCOLS', 'handleProtocols returned a promise; it has to answer at once', 500, TypeError)
 
-export const FST_WS_INJECT_REFUSED = createError<[number]>('FST_WS_INJECT_REFUSED', 'Unexpected server response: %d')
+export const FST_WS_INJECT_REFUSED = plainError<[Refusal]>('FST_WS_INJECT_REFUSED', ({ statusCode }) => `Unexpected server response: ${statusCode}`)
 
-export const FST_WS_INJECT_FAILED = createError<[string, ErrorOptions?]>('FST_WS_INJECT_FAILED', 'injectWS got no answer: %s')
+export const FST_WS_INJECT_FAILED = createError<[string, ErrorOptions?]>('FST_WS_INJECT_FAILED', 'injectWS got no answer: %s', 0)
 
-export const FST_WS_INJECT_TIMEOUT = createError<[number]>('FST_WS_INJECT_TIMEOUT', 'injectWS got no answer within %d ms')
+export const FST_WS_INJECT_TIMEOUT = createError<[number]>('FST_WS_INJECT_TIMEOUT', 'injectWS got no answer within %d ms', 0)
 
-export const FST_WS_INJECT_ABORTED = createError<[ErrorOptions?]>('FST_WS_INJECT_ABORTED', 'injectWS was aborted')
+export const FST_WS_INJECT_ABORTED = createError<[ErrorOptions?]>('FST_WS_INJECT_ABORTED', 'injectWS was aborted', 0)
 
 export const FST_WS_TESTING_TIMEOUT = createError<[number]>('FST_WS_TESTING_TIMEOUT', 'no message arrived within %d ms')
 
@@ -46,3 +48,20 @@ export const FST_WS_TESTING_CLOSED = createError<[number, string, { cause: Error
 export const FST_WS_TESTING_TOO_LATE = createError('FST_WS_TESTING_TOO_LATE', 'the socket had closed before readMessages() was called')
 
 export const FST_WS_TESTING_STOPPED = createError('FST_WS_TESTING_STOPPED', 'the inbox was stopped')
+
+type Refusal = Required<Pick<InjectWSError, 'statusCode' | 'headers' | 'body'>>
+
+type PlainError<Args extends unknown[]> = new (...args: Args) => Error & { code: string }
+
+// What such an error has beyond that of @fastify/websocket is not enumerable, or it would show in a comparison.
+function plainError<Args extends [fields?: object] = []> (code: string, message: string | ((...args: Args) => string), Base: ErrorConstructor = Error): PlainError<Args> {
+  function PlainError (...args: Args): Error {
+    const error = new Base(typeof message === 'string' ? message : message(...args))
+    Error.captureStackTrace(error, PlainError)
+    for (const [name, value] of Object.entries({ code, ...args[0] })) {
+      Object.defineProperty(error, name, { value, writable: true, configurable: true })
+    }
+    return error
+  }
+  return PlainError as unknown as PlainError<Args>
+}

@@ -10,7 +10,8 @@ import { text } from 'node:stream/consumers'
 import { Server as TlsServer } from 'node:tls'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
-import type { InjectWSError, UpgradeContext } from '../types'
+import type { UpgradeContext } from '../types'
+import { clearTimeout, setImmediate, setTimeout } from './clock'
 import { FST_WS_INJECT_ABORTED, FST_WS_INJECT_FAILED, FST_WS_INJECT_REFUSED, FST_WS_INJECT_TIMEOUT } from './errors'
 import { WireEnd } from './wire'
 
@@ -102,7 +103,8 @@ function opened (client: WebSocket, timeout: number | undefined, signal: AbortSi
     }
 
     function onRefusal (_request: ClientRequest, response: IncomingMessage): void {
-      text(response).then(body => { fail(refusal(response, body)) }, onError)
+      const { statusCode = 0, headers } = response
+      text(response).then(body => { fail(new FST_WS_INJECT_REFUSED({ statusCode, headers, body })) }, onError)
     }
 
     function onError (cause: Error): void {
@@ -125,8 +127,4 @@ function opened (client: WebSocket, timeout: number | undefined, signal: AbortSi
       client.off('open', onOpen)
     }
   })
-}
-
-function refusal ({ statusCode = 0, headers }: IncomingMessage, body: string): InjectWSError {
-  return Object.assign(new FST_WS_INJECT_REFUSED(statusCode), { statusCode, headers, body })
 }

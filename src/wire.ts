@@ -3,6 +3,7 @@
 // destroyed is the end of the stream for the other.
 
 import { Duplex } from 'node:stream'
+import { clearTimeout, setImmediate, setTimeout } from './clock'
 
 type Callback = (error?: Error | null) => void
 
@@ -14,6 +15,7 @@ export class WireEnd extends Duplex {
   #peer: WireEnd = this
   #onPeerRead: Callback | undefined
   #isOver = false
+  #flushed = 0
   #idle: NodeJS.Timeout | undefined
 
   static pair (): [WireEnd, WireEnd] {
@@ -30,9 +32,19 @@ export class WireEnd extends Duplex {
     onRead?.()
   }
 
+  /** As net.Socket has it: what was written, sent or waiting. */
+  get bytesWritten (): number {
+    return this.#flushed + this.writableLength
+  }
+
   override _write (chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
     this.#idle?.refresh()
-    setImmediate(() => { this.#peer.#receive(chunk, callback) })
+    setImmediate(() => { this.#peer.#receive(chunk, onReceived) })
+
+    const onReceived: Callback = error => {
+      this.#flushed += chunk.length
+      callback(error)
+    }
   }
 
   override _final (callback: Callback): void {

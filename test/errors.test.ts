@@ -1,5 +1,6 @@
 // docs/errors.md lists every code, and no code that does not exist.
 
+import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import * as errors from '../src/errors'
@@ -18,4 +19,33 @@ t.test('every error carries the code that it is exported as', async t => {
     t.equal(error.code, name)
     t.ok(error instanceof Error)
   }
+})
+
+// A user of either plugin compares what it throws with an error of his own.
+const AS_THE_REFERENCE: Array<[Error, Error]> = [
+  [new errors.FST_WS_INVALID_ERROR_HANDLER(), new Error('invalid errorHandler function')],
+  [new errors.FST_WS_INVALID_PRE_CLOSE(), new Error('invalid preClose function')],
+  [new errors.FST_WS_NO_SERVER(), new Error("fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server detatched from fastify, use the ws library directly.")],
+  [new errors.FST_WS_INVALID_METHOD(), new Error('websocket handler can only be declared in GET method')],
+  [new errors.FST_WS_INVALID_HANDLER(), new TypeError('invalid wsHandler function')],
+  [new errors.FST_WS_INJECT_REFUSED({ statusCode: 401, headers: { a: 'b' }, body: 'no' }), new Error('Unexpected server response: 401')]
+]
+
+for (const [ours, theirs] of AS_THE_REFERENCE) {
+  t.test(`in every comparison it is a plain error: ${theirs.message}`, async t => {
+    assert.deepStrictEqual(ours, theirs)
+    assert.throws(() => { throw ours }, theirs)
+    t.strictSame(ours, theirs)
+    t.equal(Object.getPrototypeOf(ours), Object.getPrototypeOf(theirs))
+    t.equal(ours.name, theirs.name)
+    t.equal(String(ours), String(theirs))
+    t.equal(ours.stack?.split('\n')[0], theirs.stack?.split('\n')[0])
+    t.match(ours.stack?.split('\n')[1], /errors\.test\.ts/, 'the stack begins where it was made')
+    t.same(Object.keys(ours), [])
+  })
+}
+
+t.test('the response of a refusal is there to be read', async t => {
+  const error = new errors.FST_WS_INJECT_REFUSED({ statusCode: 401, headers: { a: 'b' }, body: 'no' })
+  t.match(error, { code: 'FST_WS_INJECT_REFUSED', statusCode: 401, headers: { a: 'b' }, body: 'no' })
 })

@@ -2,6 +2,7 @@
 
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -293,3 +294,11 @@ async function suite (t: Test, kind: string, serverOptions: object, listens: boo
     t.equal(app.websocketServer.clients.size, 0)
   })
 }
+
+t.test('it is equal to the error that a test compares with', async t => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket)
+  await assert.rejects(app.injectWS('/nowhere'), new Error('Unexpected server response: 404'))
+  t.strictSame(await app.injectWS('/nowhere').catch(error => error), new Error('Unexpected server response: 404'))
+})

@@ -106,6 +106,23 @@ t.test('setTimeout reports silence, counts from the last traffic, and ends with 
   far.destroy()
 })
 
+t.test('bytesWritten counts what was written, sent or waiting, as a net.Socket does', async t => {
+  const [near, far] = WireEnd.pair()
+  t.equal(near.bytesWritten, 0)
+  near.write('é')
+  t.equal(near.bytesWritten, 2, 'at once')
+  near.cork()
+  near.write(Buffer.alloc(far.readableHighWaterMark))
+  near.write('abc')
+  t.equal(near.bytesWritten, far.readableHighWaterMark + 5, 'while it waits')
+  near.uncork()
+  near.end()
+  t.equal((await text(far)).length, far.readableHighWaterMark + 4)
+  t.equal(near.bytesWritten, far.readableHighWaterMark + 5, 'when it is sent')
+  t.equal(far.bytesWritten, 0)
+  far.end()
+})
+
 t.test('what else HTTP and ws ask of a socket is there', async t => {
   const [near, far] = WireEnd.pair()
   t.equal(near.setNoDelay().setKeepAlive().ref().unref(), near)

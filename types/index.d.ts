@@ -233,7 +233,8 @@ declare namespace fastifyWebsocket {
   /**
    * What `injectWS` rejects with. When the application refused the upgrade, the message is `Unexpected server response:
    * <status>` and the HTTP response is here; otherwise (no answer in time, an aborted signal, a destroyed socket) only
-   * `code` tells.
+   * `code` tells. A refusal is equal to `new Error('Unexpected server response: <status>')` in every comparison: what it
+   * has beyond that is not enumerable.
    */
   export interface InjectWSError extends Error {
     code: string
@@ -308,6 +309,9 @@ declare module 'fastify' {
     /**
      * Opens a websocket to this application over memory, for tests. No port is needed, and no `ready()` before.
      *
+     * It goes on under mocked timers (`vi.useFakeTimers()`, `mock.timers`, ...), if the plugin was loaded before they were
+     * mocked and `process.nextTick` is not among them. The timers of the application are the mock's.
+     *
      * - `path`: path and query string. Default: `'/'`.
      * - `upgradeContext`: request headers, and properties of the raw request. Default: `{}`.
      * - `options`: see {@link InjectWSOption}. Default: `{}`.
@@ -354,7 +358,7 @@ declare module 'fastify' {
      */
     protocols?: string | string[]
     /**
-     * Milliseconds that the handshake may take, hooks included. Past it the call rejects.
+     * Milliseconds that the handshake may take, hooks included, in real time. Past it the call rejects.
      *
      * Default: no limit.
      */

@@ -20,8 +20,8 @@ export function readMessages (socket: WebSocket, options?: ReadOptions): Message
 
 export interface ReadOptions {
   /**
-   * How long one `next()`, or one turn of `for await`, waits for a message. In milliseconds; `Infinity` waits without
-   * a limit. Default: 5000.
+   * How long one `next()`, or one turn of `for await`, waits for a message. In milliseconds of real time, whatever
+   * timers a test has mocked; `Infinity` waits without a limit. Default: 5000.
    */
   timeout?: number;
 }

@@ -3,12 +3,11 @@
 // a reader who gave up has left the line before the next message comes, so no message is handed to nobody.
 import type { RawData, WebSocket } from 'ws'
 import type { Close, Message, MessageInbox, ReadOptions } from '../../types/testing'
+import { LONGEST_DELAY, clearTimeout, setTimeout } from '../clock'
 import { FST_WS_TESTING_CLOSED, FST_WS_TESTING_STOPPED, FST_WS_TESTING_TIMEOUT, FST_WS_TESTING_TOO_LATE } from '../errors'
 
 const DEFAULT_TIMEOUT = 5000
 const NORMAL_CODES = [1000, 1001, 1005]
-// Node's setTimeout takes any longer delay for 1 ms.
-const LONGEST_DELAY = 2 ** 31 - 1
 
 export function readMessages (socket: WebSocket, { timeout: usual = DEFAULT_TIMEOUT }: ReadOptions = {}): MessageInbox {
   if (socket.readyState === socket.CLOSED) throw new FST_WS_TESTING_TOO_LATE()

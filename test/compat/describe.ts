@@ -25,11 +25,25 @@ export function normalize (text: string): string {
   return text.replace(/(127\.0\.0\.1|localhost):\d+/g, '$1:<port>')
 }
 
+/** Class, name and message, how it prints where that is something else, and what a deep comparison finds beside them. */
 export function describeError (error: unknown): string {
   if (!(error instanceof Error)) return `thrown ${describe(error)}`
-  const { name, code } = error as Error & { code?: unknown }
-  const kind = error instanceof TypeError && name !== 'TypeError' ? `${name} (TypeError)` : name
-  return `${kind}${code === undefined ? '' : ` [${String(code)}]`}: ${normalize(error.message)}`
+  const { code, name: _name, message: _message, ...fields }: Record<string, unknown> = { ...error }
+  const text = `${kindOf(error)}${codeOf(code)}: ${normalize(error.message)}`
+  const firstLines = [`${error.name}: ${error.message}`, `${error.name}${codeOf(code)}: ${error.message}`]
+  const prints = [String(error), String(error.stack)].filter(print => !firstLines.some(line => print.startsWith(line)))
+  const rest = Object.keys(fields).length === 0 ? [] : [describeFields(fields)]
+  return [text, ...prints.map(print => `shown as ${describe(print.split('\n')[0])}`), ...rest].join(' ')
+}
+
+function kindOf (error: Error): string {
+  const { name } = Object.getPrototypeOf(error).constructor
+  const base = error instanceof TypeError && name !== 'TypeError' ? ' (TypeError)' : ''
+  return `${name === error.name ? name : `${name} named ${error.name}`}${base}`
+}
+
+function codeOf (code: unknown): string {
+  return code === undefined ? '' : ` [${String(code)}]`
 }
 
 function describeObject (value: object): string {
@@ -64,9 +78,16 @@ export function describeLogLine (line: LogLine): string {
   const parts = [`${LEVELS[level]}: ${normalize(String(msg))}`]
   if (req !== undefined) parts.push(`req ${req.method} ${req.url} ${normalize(String(req.host))}`)
   if (res !== undefined) parts.push(`res ${res.statusCode}`)
-  if (err !== undefined) parts.push(`err ${err.type}${err.code === undefined ? '' : ` [${err.code}]`}: ${normalize(err.message)}`)
+  if (err !== undefined) parts.push(describeLoggedError(err))
   if (Object.keys(rest).length > 0) parts.push(describe(rest))
   return parts.join(' | ')
+}
+
+// As pino writes it: its type is the class, its stack begins with the name.
+function describeLoggedError ({ type, code, message, stack }: NonNullable<LogLine['err']>): string {
+  const isShownAsItIs = [type, `${type}${codeOf(code)}`].some(kind => String(stack).startsWith(`${kind}: ${message}`))
+  const shown = isShownAsItIs ? '' : ` shown as ${describe(String(stack).split('\n')[0])}`
+  return `err ${type}${codeOf(code)}: ${normalize(message)}${shown}`
 }
 
 /** Status line, header lines as they came, and the body. */

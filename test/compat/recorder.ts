@@ -12,7 +12,7 @@ import { certificate } from '../helpers/certificate'
 import { type DialOptions, type LogLine, Running, type Transport } from '../helpers/app'
 import { LIMIT, until, within } from '../helpers/limit'
 import type { Headers, RawClient } from '../helpers/raw-client'
-import { describe, describeError, describeLogLine, describeResponse, label, normalize } from './describe'
+import { describe, describeError, describeLogLine, describeResponse, label } from './describe'
 import type { Transcript } from './transcript'
 
 export type Plugin = typeof websocket
@@ -254,7 +254,7 @@ export class Client {
     socket.on('message', (data, isBinary) => { write(describeMessage(data, isBinary)) })
     socket.on('ping', data => { write(`ping ${describe(data)}`) })
     socket.on('pong', data => { write(`pong ${describe(data)}`) })
-    socket.on('error', error => { write(`error ${normalize(error.message)}`) })
+    socket.on('error', error => { write(`error ${describeError(error)}`) })
     socket.on('close', (code, reason) => { write(`close ${code} ${describe(reason.toString())}`) })
     const opened = () => { write(`open protocol ${describe(socket.protocol)} extensions ${describe(socket.extensions)}`) }
     this.settled = new Promise(resolve => {

@@ -24,23 +24,12 @@ function rejects (name: string, options: unknown, rest: object = {}): Scenario {
   } as Scenario
 }
 
-function coded (code: string, message: string): object {
-  return {
-    differs: ['coded-errors'],
-    diff: [`test - register threw Error: ${message}`, `test + register threw FastifyError [${code}]: ${message}`]
-  }
-}
-
 function checked (rule: string): object {
   return {
     differs: ['options-checked'],
-    diff: ['test - register: undefined', `test + register threw FastifyError (TypeError) [FST_WS_INVALID_OPTION]: the option ${rule}`]
+    diff: ['test - register: undefined', `test + register threw FastifyError (TypeError) [FST_WS_INVALID_OPTION]: the option ${rule} { statusCode: 500 }`]
   }
 }
-
-const ERROR_HANDLER = coded('FST_WS_INVALID_ERROR_HANDLER', 'invalid errorHandler function')
-const PRE_CLOSE = coded('FST_WS_INVALID_PRE_CLOSE', 'invalid preClose function')
-const NO_SERVER = coded('FST_WS_NO_SERVER', "fastify-websocket doesn't support the ws noServer option. If you want to create a websocket server detatched from fastify, use the ws library directly.")
 
 async function declareAnd (stage: Stage, options: PluginOptions): Promise<void> {
   await stage.start(app => {
@@ -122,12 +111,31 @@ export const registration: Scenario[] = [
       await stage.request(app, 'GET', '/scope/inner')
     }
   },
-  rejects('an errorHandler that is no function', { errorHandler: {} }, ERROR_HANDLER),
-  rejects('a preClose that is no function', { preClose: 'close' }, PRE_CLOSE),
-  rejects('the option noServer', { options: { noServer: true } }, NO_SERVER),
-  rejects('the errorHandler is checked before the preClose', { errorHandler: 1, preClose: 1, options: { noServer: true } }, ERROR_HANDLER),
+  rejects('an errorHandler that is no function', { errorHandler: {} }),
+  rejects('a preClose that is no function', { preClose: 'close' }),
+  rejects('the option noServer', { options: { noServer: true } }),
+  rejects('the errorHandler is checked before the preClose', { errorHandler: 1, preClose: 1, options: { noServer: true } }),
   rejects('falsy handlers count as left out', { errorHandler: null, preClose: 0 }),
   rejects('no options at all', undefined),
+  {
+    name: 'registration: the code of an error',
+    differs: ['error-details'],
+    diff: [
+      'app - code "errorHandler" undefined',
+      'app - code "preClose" undefined',
+      'app - code "options" undefined',
+      'app + code "errorHandler" "FST_WS_INVALID_ERROR_HANDLER"',
+      'app + code "preClose" "FST_WS_INVALID_PRE_CLOSE"',
+      'app + code "options" "FST_WS_NO_SERVER"'
+    ],
+    async run (stage) {
+      for (const [name, value] of Object.entries({ errorHandler: 1, preClose: 1, options: { noServer: true } })) {
+        const app = stage.create()
+        const error = await app.register(stage.plugin, wrong({ [name]: value })).then(() => undefined, error => error)
+        stage.record('code', name, error?.code)
+      }
+    }
+  },
   {
     name: 'registration: the option path is warned about, and obeyed by ws',
     async run (stage) {
@@ -141,7 +149,7 @@ export const registration: Scenario[] = [
   rejects('the option port', { options: { port: 3000 } }, {
     oursOnly: true,
     differs: ['options-checked'],
-    expect: { test: ['register threw FastifyError (TypeError) [FST_WS_INVALID_OPTION]: the option options.port cannot be used: the application listens, with fastify.listen(); it is 3000'] }
+    expect: { test: ['register threw FastifyError (TypeError) [FST_WS_INVALID_OPTION]: the option options.port cannot be used: the application listens, with fastify.listen(); it is 3000 { statusCode: 500 }'] }
   }),
   rejects('options that are no object', { options: 'none' }, checked("options must be an object; it is 'none'")),
   rejects('a maxPayload that is no number', { options: { maxPayload: 'big' } }, checked("options.maxPayload must be a number of bytes; it is 'big'")),
@@ -157,7 +165,7 @@ export const registration: Scenario[] = [
     },
     expect: {
       test: [
-        'register again threw FastifyError [FST_WS_ALREADY_REGISTERED]: the websocket plugin is already registered on this instance or on a parent of it'
+        'register again threw FastifyError [FST_WS_ALREADY_REGISTERED]: the websocket plugin is already registered on this instance or on a parent of it { statusCode: 500 }'
       ]
     }
   },
@@ -174,7 +182,7 @@ export const registration: Scenario[] = [
     },
     expect: {
       test: [
-        'register again threw FastifyError [FST_WS_ALREADY_REGISTERED]: the websocket plugin is already registered on this instance or on a parent of it'
+        'register again threw FastifyError [FST_WS_ALREADY_REGISTERED]: the websocket plugin is already registered on this instance or on a parent of it { statusCode: 500 }'
       ]
     }
   },
