@@ -166,10 +166,9 @@ t.test('nginx', { skip: skipWithout(nginx) }, async t => {
     const { proxy } = await start(t, nginx, [[/proxy_http_version 1\.1;/, '']])
     const { httpVersion } = await (await fetch(proxy.url(), { headers: { connection: 'close' } })).json() as { httpVersion: string }
     const client = await raw(t, proxy)
-    const { status, body } = await client.upgrade('/only').readResponse()
+    const { status } = await client.upgrade('/only').readResponse()
     const isPassedOn = httpVersion === '1.1' // since nginx 1.29.7
     t.equal(status, isPassedOn ? 101 : 404, `the application sees HTTP/${httpVersion}`)
-    if (!isPassedOn) t.match(body, 'Not Found')
     t.equal(await (await fetch(proxy.url('/health'), { headers: { connection: 'close' } })).text(), 'up')
   })
 
