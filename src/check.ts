@@ -2,10 +2,8 @@
 // option that is not set.
 
 import { inspect } from 'node:util'
+import { LONGEST_DELAY } from './clock'
 import { FST_WS_INVALID_OPTION } from './errors'
-
-// The longest delay that a timer of Node can wait.
-const LONGEST = 2 ** 31 - 1
 
 export interface Rule {
   isValid: (value: unknown) => boolean
@@ -35,8 +33,8 @@ export const OBJECT: Rule = { isValid: value => typeof value === 'object' && !Ar
 export const BOOLEAN: Rule = { isValid: value => typeof value === 'boolean', text: 'must be a boolean' }
 
 export const DELAY: Rule = {
-  isValid: value => typeof value === 'number' && value > 0 && value <= LONGEST,
-  text: `must be a number of milliseconds above 0 and up to ${LONGEST}`
+  isValid: value => typeof value === 'number' && value > 0 && value <= LONGEST_DELAY,
+  text: `must be a number of milliseconds above 0 and up to ${LONGEST_DELAY}`
 }
 
 export const SIZE: Rule = { isValid: value => typeof value === 'number' && value >= 0, text: 'must be a number of bytes' }

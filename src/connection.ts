@@ -6,6 +6,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { WebsocketPluginOptions } from '../types'
+import { clearTimeout, setTimeout } from './clock'
 import { holdMessages } from './early-messages'
 import { FST_WS_HANDSHAKE_FAILED } from './errors'
 import { createHandshaker } from './handshake'

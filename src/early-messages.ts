@@ -7,6 +7,7 @@
 
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocket } from 'ws'
+import { clearTimeout, setTimeout } from './clock'
 import { pauseFor, resumeFor } from './pausing'
 
 // Bytes that may wait. A message counts for its data and for what holding it costs, so empty ones are bounded too.

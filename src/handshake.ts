@@ -5,6 +5,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { ServerOptions, VerifyClientCallbackAsync, WebSocket, WebSocketServer } from 'ws'
+import { clearTimeout, setTimeout } from './clock'
 import { FST_WS_ASYNC_PROTOCOLS, FST_WS_HANDSHAKE_TIMEOUT } from './errors'
 import { isThenable } from './thenable'
 import { upgradeOf } from './upgrade'

@@ -3,6 +3,7 @@
 // A paused socket does not see its client leave, and answers no close: so what we pause is looked after until it is read on.
 
 import type { WebSocket } from 'ws'
+import { clearInterval, setInterval } from './clock'
 
 const PROBE_INTERVAL = 1000
 

@@ -5,6 +5,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { EventEmitter } from 'node:events'
 import type { WebSocketServer } from 'ws'
+import { clearTimeout, LONGEST_DELAY, setTimeout } from './clock'
 import { connectionsOf } from './connections'
 import type { Enrolment } from './enrolment'
 import { logError } from './log'
@@ -17,9 +18,6 @@ export interface Shutdown {
   /** An onClose hook: waits for the last connection. */
   finish: () => Promise<void>
 }
-
-// The longest delay that a timer of Node can wait.
-const LONGEST = 2 ** 31 - 1
 
 type PreClose = NonNullable<Settings['preClose']>
 
@@ -79,7 +77,7 @@ function runPreClose (fastify: FastifyInstance, preClose: PreClose): Promise<voi
 
 // A hook that Fastify finds too slow makes close() reject. Its rest is awaited by finish, where there is no such limit.
 function hookLimit (fastify: FastifyInstance): number {
-  return 0.9 * Number(fastify.initialConfig.pluginTimeout) || LONGEST
+  return 0.9 * Number(fastify.initialConfig.pluginTimeout) || LONGEST_DELAY
 }
 
 async function endsWithin (timeout: number, work: Promise<void>): Promise<boolean> {

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { finished } from 'node:stream'
+import { setTimeout } from '../clock'
 import { PendingUpgrade } from '../upgrade'
 import type { Terms } from '../upgrade'
 import { afterEarlierResponses, countReaders, guardSocket, limitStall, readAhead, unguardSocket } from './raw-socket'

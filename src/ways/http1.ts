@@ -4,6 +4,7 @@
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { setTimeout } from '../clock'
 import type { Dispatcher } from '../dispatch'
 import { FST_WS_UPGRADE_WITH_BODY, FST_WS_WEBSOCKETS_ONLY } from '../errors'
 import { answerPlain, canServePlain, declineForeignBodies, hasBody, isWebsocketUpgrade, servePlain } from './foreign'

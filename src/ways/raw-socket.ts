@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { clearInterval, setInterval } from '../clock'
 
 // Bytes that are read ahead of an answer. Past them TCP holds the client back, and its leaving is seen later.
 const BOUND = 64 * 1024
