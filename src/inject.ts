@@ -2,18 +2,14 @@
 // sees is a real request and what the test gets is a real WebSocket. It needs no port.
 
 import type { FastifyInstance, InjectWSOption } from 'fastify'
-import { createServer } from 'node:http'
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, Server } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { Server as TlsServer } from 'node:tls'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
 import type { UpgradeContext } from '../types'
 import { clearTimeout, setImmediate, setTimeout } from './clock'
 import { FST_WS_INJECT_ABORTED, FST_WS_INJECT_FAILED, FST_WS_INJECT_REFUSED, FST_WS_INJECT_TIMEOUT } from './errors'
-import { WireEnd } from './wire'
+import { connectInMemory } from './memory'
 
 type Headers = NonNullable<ClientOptions['headers']>
 type InjectWS = FastifyInstance['injectWS']
@@ -30,7 +26,7 @@ export function createInjector (fastify: FastifyInstance, httpServer: Server): I
       perMessageDeflate,
       ...options,
       headers,
-      createConnection: () => connect(httpServer, context),
+      createConnection: () => connectInMemory(httpServer, context),
       finishRequest (request, client) { sendRequest(request, client, path, options) }
     }
     const client = new WebSocket(urlOf(path), protocols ?? offered, clientOptions)
@@ -54,23 +50,6 @@ function readHeaders (given: IncomingHttpHeaders = {}): { offered: string[], per
     perMessageDeflate: String(extensions).includes('permessage-deflate'),
     headers
   }
-}
-
-/** The client's end of a new connection. Its other end goes to a server that never listens, for its parser. */
-function connect (httpServer: Server, context: UpgradeContext): Socket {
-  const [clientEnd, serverEnd] = WireEnd.pair()
-  serverEnd.encrypted = httpServer instanceof TlsServer
-  const parser = createServer()
-  parser.timeout = httpServer.timeout
-  parser.on('upgrade', (rawRequest, _socket, head) => {
-    const { headers, method, url, httpVersion, socket, ...rest } = context
-    Object.assign(serverEnd, socket)
-    Object.assign(rawRequest, rest)
-    if (!httpServer.emit('upgrade', rawRequest, serverEnd, head)) serverEnd.destroy()
-  })
-  parser.emit('connection', serverEnd)
-  // Not all of a net.Socket, but all that HTTP and ws use of one.
-  return clientEnd as Duplex as Socket
 }
 
 function urlOf (path: string): string {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import * as http from 'node:http'
 import { install } from '@sinonjs/fake-timers'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { WebSocket } from 'ws'
 import type { Stage } from '../recorder'
 import type { Scenario } from '../scenario'
@@ -328,6 +328,18 @@ const scenarios: Scenario[] = [
       } finally {
         clock.uninstall()
       }
+    }
+  },
+  {
+    name: 'injectWS: what the HTTP server refuses is refused',
+    differs: ['inject-is-real'],
+    diff: ['test - injectWS: <socket>', 'test + injectWS threw Error: Unexpected server response: 431'],
+    async run (stage) {
+      const app = stage.create({ fastify: { http: { maxHeaderSize: 1000 } } as FastifyServerOptions })
+      await app.register(stage.plugin)
+      echo(app)
+      await app.ready()
+      await stage.attempt('injectWS', () => app.injectWS('/', { headers: { cookie: 'c'.repeat(1000) } }))
     }
   },
   {
