@@ -2,14 +2,12 @@
 // sees is a real request and what the test gets is a real WebSocket. It needs no port.
 
 import type { FastifyInstance, InjectWSOption } from 'fastify'
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, Server } from 'node:http'
-import { text } from 'node:stream/consumers'
+import type { ClientRequest, IncomingHttpHeaders, Server } from 'node:http'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
 import type { UpgradeContext } from '../types'
-import { clearTimeout, setImmediate, setTimeout } from './clock'
-import { FST_WS_INJECT_ABORTED, FST_WS_INJECT_FAILED, FST_WS_INJECT_REFUSED, FST_WS_INJECT_TIMEOUT } from './errors'
 import { connectInMemory } from './memory'
+import { opened } from './opening'
 
 type Headers = NonNullable<ClientOptions['headers']>
 type InjectWS = FastifyInstance['injectWS']
@@ -22,18 +20,14 @@ export function createInjector (fastify: FastifyInstance, httpServer: Server): I
     const context = upgradeContext as UpgradeContext
     const { offered, perMessageDeflate, headers } = readHeaders(context.headers)
     if (!isReady) await fastify.ready()
-    const clientOptions: ClientOptions = {
+    const client = new WebSocket(urlOf(path), protocols ?? offered, {
       perMessageDeflate,
       ...options,
       headers,
       createConnection: () => connectInMemory(httpServer, context),
       finishRequest (request, client) { sendRequest(request, client, path, options) }
-    }
-    const client = new WebSocket(urlOf(path), protocols ?? offered, clientOptions)
-    onInit?.(client)
-    await opened(client, timeout, signal)
-    onOpen?.(client)
-    return client
+    })
+    return await opened(client, { onInit, onOpen, timeout, signal })
   }
 }
 
@@ -61,49 +55,4 @@ function sendRequest (request: ClientRequest, client: WebSocket, path: string, {
   if (/^\/[\x21-\x7e]*$/.test(path)) request.path = path
   if (finishRequest) finishRequest(request, client)
   else request.end()
-}
-
-function opened (client: WebSocket, timeout: number | undefined, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = timeout === undefined ? undefined : setTimeout(() => { fail(new FST_WS_INJECT_TIMEOUT(timeout)) }, timeout)
-    client.once('open', onOpen)
-    client.once('unexpected-response', onRefusal)
-    client.on('error', onError)
-    signal?.addEventListener('abort', onAbort)
-    if (signal?.aborted === true) onAbort()
-
-    // A message that the handler sends at once must find the listener that is added after the await.
-    function onOpen (): void {
-      client.off('error', onError)
-      client.pause()
-      setImmediate(() => { client.resume() })
-      stopWaiting()
-      resolve()
-    }
-
-    function onRefusal (_request: ClientRequest, response: IncomingMessage): void {
-      const { statusCode = 0, headers } = response
-      text(response).then(body => { fail(new FST_WS_INJECT_REFUSED({ statusCode, headers, body })) }, onError)
-    }
-
-    function onError (cause: Error): void {
-      fail(new FST_WS_INJECT_FAILED(cause.message, { cause }))
-    }
-
-    function onAbort (): void {
-      fail(new FST_WS_INJECT_ABORTED({ cause: signal?.reason }))
-    }
-
-    function fail (error: Error): void {
-      stopWaiting()
-      reject(error)
-      client.terminate()
-    }
-
-    function stopWaiting (): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
-      client.off('open', onOpen)
-    }
-  })
 }
