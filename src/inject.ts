@@ -2,18 +2,12 @@
 // sees is a real request and what the test gets is a real WebSocket. It needs no port.
 
 import type { FastifyInstance, InjectWSOption } from 'fastify'
-import { createServer } from 'node:http'
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, Server } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { text } from 'node:stream/consumers'
-import { Server as TlsServer } from 'node:tls'
+import type { ClientRequest, IncomingHttpHeaders, Server } from 'node:http'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
 import type { UpgradeContext } from '../types'
-import { clearTimeout, setImmediate, setTimeout } from './clock'
-import { FST_WS_INJECT_ABORTED, FST_WS_INJECT_FAILED, FST_WS_INJECT_REFUSED, FST_WS_INJECT_TIMEOUT } from './errors'
-import { WireEnd } from './wire'
+import { connectInMemory } from './memory'
+import { opened } from './opening'
 
 type Headers = NonNullable<ClientOptions['headers']>
 type InjectWS = FastifyInstance['injectWS']
@@ -26,18 +20,14 @@ export function createInjector (fastify: FastifyInstance, httpServer: Server): I
     const context = upgradeContext as UpgradeContext
     const { offered, perMessageDeflate, headers } = readHeaders(context.headers)
     if (!isReady) await fastify.ready()
-    const clientOptions: ClientOptions = {
+    const client = new WebSocket(urlOf(path), protocols ?? offered, {
       perMessageDeflate,
       ...options,
       headers,
-      createConnection: () => connect(httpServer, context),
+      createConnection: () => connectInMemory(httpServer, context),
       finishRequest (request, client) { sendRequest(request, client, path, options) }
-    }
-    const client = new WebSocket(urlOf(path), protocols ?? offered, clientOptions)
-    onInit?.(client)
-    await opened(client, timeout, signal)
-    onOpen?.(client)
-    return client
+    })
+    return await opened(client, { onInit, onOpen, timeout, signal })
   }
 }
 
@@ -56,23 +46,6 @@ function readHeaders (given: IncomingHttpHeaders = {}): { offered: string[], per
   }
 }
 
-/** The client's end of a new connection. Its other end goes to a server that never listens, for its parser. */
-function connect (httpServer: Server, context: UpgradeContext): Socket {
-  const [clientEnd, serverEnd] = WireEnd.pair()
-  serverEnd.encrypted = httpServer instanceof TlsServer
-  const parser = createServer()
-  parser.timeout = httpServer.timeout
-  parser.on('upgrade', (rawRequest, _socket, head) => {
-    const { headers, method, url, httpVersion, socket, ...rest } = context
-    Object.assign(serverEnd, socket)
-    Object.assign(rawRequest, rest)
-    if (!httpServer.emit('upgrade', rawRequest, serverEnd, head)) serverEnd.destroy()
-  })
-  parser.emit('connection', serverEnd)
-  // Not all of a net.Socket, but all that HTTP and ws use of one.
-  return clientEnd as Duplex as Socket
-}
-
 function urlOf (path: string): string {
   return `ws://localhost/${path.replace(/^\/|#.*$/g, '')}`
 }
@@ -82,49 +55,4 @@ function sendRequest (request: ClientRequest, client: WebSocket, path: string, {
   if (/^\/[\x21-\x7e]*$/.test(path)) request.path = path
   if (finishRequest) finishRequest(request, client)
   else request.end()
-}
-
-function opened (client: WebSocket, timeout: number | undefined, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = timeout === undefined ? undefined : setTimeout(() => { fail(new FST_WS_INJECT_TIMEOUT(timeout)) }, timeout)
-    client.once('open', onOpen)
-    client.once('unexpected-response', onRefusal)
-    client.on('error', onError)
-    signal?.addEventListener('abort', onAbort)
-    if (signal?.aborted === true) onAbort()
-
-    // A message that the handler sends at once must find the listener that is added after the await.
-    function onOpen (): void {
-      client.off('error', onError)
-      client.pause()
-      setImmediate(() => { client.resume() })
-      stopWaiting()
-      resolve()
-    }
-
-    function onRefusal (_request: ClientRequest, response: IncomingMessage): void {
-      const { statusCode = 0, headers } = response
-      text(response).then(body => { fail(new FST_WS_INJECT_REFUSED({ statusCode, headers, body })) }, onError)
-    }
-
-    function onError (cause: Error): void {
-      fail(new FST_WS_INJECT_FAILED(cause.message, { cause }))
-    }
-
-    function onAbort (): void {
-      fail(new FST_WS_INJECT_ABORTED({ cause: signal?.reason }))
-    }
-
-    function fail (error: Error): void {
-      stopWaiting()
-      reject(error)
-      client.terminate()
-    }
-
-    function stopWaiting (): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
-      client.off('open', onOpen)
-    }
-  })
 }

@@ -3,7 +3,9 @@
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import websocket from '../src'
@@ -294,6 +296,19 @@ async function suite (t: Test, kind: string, serverOptions: object, listens: boo
     t.equal(app.websocketServer.clients.size, 0)
   })
 }
+
+t.test('headers that are too large for the server of the application are refused as over the network', async t => {
+  const app: FastifyInstance = fastify({ http: { maxHeaderSize: 1000 } } as FastifyServerOptions)
+  t.teardown(() => app.close())
+  await app.register(websocket)
+  app.get('/', { websocket: true }, () => {})
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const headers = { cookie: 'c'.repeat(1000) }
+  const [, response] = await once(new WebSocket(url, { headers }), 'unexpected-response')
+  const body = await text(response)
+  t.equal(response.statusCode, 431)
+  await t.rejects(app.injectWS('/', { headers }), { message: 'Unexpected server response: 431', statusCode: 431, headers: response.headers, body })
+})
 
 t.test('it is equal to the error that a test compares with', async t => {
   const app = fastify()

@@ -347,9 +347,12 @@ declare module 'fastify' {
   interface InjectWSOption extends Omit<WS.ClientOptions, keyof SecureContextOptions |
     'agent' | 'checkServerIdentity' | 'createConnection' | 'family' | 'followRedirects' | 'handshakeTimeout' | 'headers' |
     'host' | 'localAddress' | 'maxRedirects' | 'protocol' | 'rejectUnauthorized'> {
-    /** Called with the client before the handshake begins: the place for listeners that must miss nothing. */
+    /**
+     * Called with the client before the handshake begins: the place for listeners that must miss nothing. If it throws,
+     * or its promise rejects before the call has settled, the call rejects with that error and the client is terminated.
+     */
     onInit?: (ws: WS.WebSocket) => void
-    /** Called with the client when it is open, before the promise resolves. */
+    /** Called with the client when it is open, before the promise resolves. If it throws: as with `onInit`. */
     onOpen?: (ws: WS.WebSocket) => void
     /**
      * Subprotocols to offer, the preferred one first (RFC 6455, section 1.9).

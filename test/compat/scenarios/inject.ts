@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import * as http from 'node:http'
 import { install } from '@sinonjs/fake-timers'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { WebSocket } from 'ws'
+import { until } from '../../helpers/limit'
 import type { Stage } from '../recorder'
 import type { Scenario } from '../scenario'
 
@@ -126,6 +127,43 @@ const scenarios: Scenario[] = [
       })
       stage.record('resolved', client?.socket === inInit)
       client?.socket.terminate()
+    }
+  },
+  {
+    name: 'injectWS rejects with what onInit throws, and the application sees nothing of it',
+    async run (stage) {
+      const app = await quiet(stage, app => { app.get('/', { websocket: true }, () => { stage.record('never') }) })
+      await stage.attempt('injectWS', () => app.injectWS('/', {}, { onInit () { throw new RangeError('in onInit') } }))
+      stage.record('clients', app.websocketServer.clients.size)
+    }
+  },
+  {
+    name: 'injectWS: what is no function counts as left out',
+    async run (stage) {
+      const app = await quiet(stage, echo)
+      const socket = await app.injectWS('/', {}, { onInit: true, onOpen: 'open' } as never)
+      stage.record('open', socket.readyState)
+      socket.terminate()
+    }
+  },
+  {
+    name: 'injectWS rejects with what onOpen throws, or onInit and onOpen reject with, and ends the client',
+    oursOnly: true,
+    differs: ['inject-callbacks-guarded'],
+    async run (stage) {
+      const app = await quiet(stage, app => { app.get('/', { websocket: true }, socket => { stage.watch(socket) }) })
+      await stage.attempt('onOpen throws', () => app.injectWS('/', {}, { onOpen () { throw new RangeError('in onOpen') } }))
+      await stage.attempt('onOpen rejects', () => app.injectWS('/', {}, { async onOpen () { throw new RangeError('in onOpen') } }))
+      await until(() => app.websocketServer.clients.size === 0, 'both closed')
+      await stage.attempt('onInit rejects', () => app.injectWS('/', {}, { async onInit () { throw new RangeError('in onInit') } }))
+    },
+    expect: {
+      app: ['socket close 1006 ""', 'socket close 1006 ""'],
+      test: [
+        'onOpen throws threw RangeError: in onOpen',
+        'onOpen rejects threw RangeError: in onOpen',
+        'onInit rejects threw RangeError: in onInit'
+      ]
     }
   },
   {
@@ -328,6 +366,18 @@ const scenarios: Scenario[] = [
       } finally {
         clock.uninstall()
       }
+    }
+  },
+  {
+    name: 'injectWS: what the HTTP server refuses is refused',
+    differs: ['inject-is-real'],
+    diff: ['test - injectWS: <socket>', 'test + injectWS threw Error: Unexpected server response: 431'],
+    async run (stage) {
+      const app = stage.create({ fastify: { http: { maxHeaderSize: 1000 } } as FastifyServerOptions })
+      await app.register(stage.plugin)
+      echo(app)
+      await app.ready()
+      await stage.attempt('injectWS', () => app.injectWS('/', { headers: { cookie: 'c'.repeat(1000) } }))
     }
   },
   {
