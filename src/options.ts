@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage, Server } from 'node:http'
 import type { ServerOptions } from 'ws'
 import type { WebsocketPluginOptions } from '../types'
-import { check, checkKeys, CLOSE_CODE, DELAY, fail, FUNCTION, OBJECT, REASON, SIZE } from './check'
+import { check, checkKeys, CLOSE_CODE, COUNT, DELAY, fail, FUNCTION, OBJECT, REASON, SIZE } from './check'
 import type { Rule } from './check'
 import { FST_WS_INVALID_ERROR_HANDLER, FST_WS_INVALID_PRE_CLOSE, FST_WS_NO_SERVER } from './errors'
 
@@ -17,11 +17,12 @@ export interface Settings {
   preClose: WebsocketPluginOptions['preClose']
   shouldHandle: ((rawRequest: IncomingMessage) => boolean) | undefined
   handshakeTimeout: number
-  shutdown: { code: number | undefined, reason: string | undefined, timeout: number }
+  shutdown: { code: number | undefined, reason: string | undefined, timeout: number, batch: number, interval: number }
 }
 
 const HANDSHAKE_TIMEOUT = 30_000
 const SHUTDOWN_TIMEOUT = 10_000
+const SHUTDOWN_INTERVAL = 1000
 
 const CLASS: Rule = { ...FUNCTION, text: 'must be a class that extends WebSocket of ws' }
 const SWITCH: Rule = { isValid: value => typeof value === 'boolean' || typeof value === 'object', text: 'must be a boolean or an object' }
@@ -65,11 +66,20 @@ function readWebsocketServerOptions (fastify: FastifyInstance, given: WebsocketP
 
 function readShutdown (given: WebsocketPluginOptions['shutdown']): Settings['shutdown'] {
   check('shutdown', given, OBJECT)
-  checkKeys('shutdown', given ?? {}, ['code', 'reason', 'timeout'])
-  const { code, reason, timeout } = given ?? {}
+  checkKeys('shutdown', given ?? {}, ['code', 'reason', 'timeout', 'batch', 'interval'])
+  const { code, reason, timeout, batch, interval } = given ?? {}
   check('shutdown.code', code, CLOSE_CODE)
   check('shutdown.reason', reason, REASON)
   if (reason != null && code == null) fail('shutdown.reason', 'needs shutdown.code', reason)
   check('shutdown.timeout', timeout, DELAY)
-  return { code: code ?? undefined, reason: reason ?? undefined, timeout: timeout ?? SHUTDOWN_TIMEOUT }
+  check('shutdown.batch', batch, COUNT)
+  check('shutdown.interval', interval, DELAY)
+  if (interval != null && batch == null) fail('shutdown.interval', 'needs shutdown.batch', interval)
+  return {
+    code: code ?? undefined,
+    reason: reason ?? undefined,
+    timeout: timeout ?? SHUTDOWN_TIMEOUT,
+    batch: batch ?? Infinity,
+    interval: interval ?? SHUTDOWN_INTERVAL
+  }
 }

@@ -1,10 +1,10 @@
 // The end: what happens to open connections when the application closes.
-// No upgrade is accepted any more, every client is told, and whoever has not answered the close frame within the time
-// limit is cut: a close always ends. A preClose of the application comes first, and is held to the same limit.
+// No upgrade is accepted any more, every client is told, at once or in batches, and whoever has not answered the close frame
+// within the time limit is cut: a close always ends. A preClose of the application comes first, and is held to the same limit.
 
 import type { FastifyInstance } from 'fastify'
 import type { EventEmitter } from 'node:events'
-import type { WebSocketServer } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import { clearTimeout, LONGEST_DELAY, setTimeout } from './clock'
 import { connectionsOf } from './connections'
 import type { Enrolment } from './enrolment'
@@ -22,7 +22,7 @@ export interface Shutdown {
 type PreClose = NonNullable<Settings['preClose']>
 
 export function createShutdown (websocketServer: WebSocketServer, enrolment: Enrolment, leave: () => void, settings: Settings): Shutdown {
-  const { preClose, shutdown: { code, reason, timeout } } = settings
+  const { preClose, shutdown: { code, reason, timeout, batch, interval } } = settings
   const clients = connectionsOf(websocketServer)
   let isClosed = false
   let closing: Promise<void> | undefined
@@ -39,15 +39,25 @@ export function createShutdown (websocketServer: WebSocketServer, enrolment: Enr
   async function closeAll (fastify: FastifyInstance): Promise<void> {
     const custom = preClose && runPreClose(fastify, preClose)
     const isLate = custom !== undefined && !await endsWithin(timeout, custom)
-    cut = setTimeout(cutConnections, timeout)
-    for (const socket of [...clients]) {
-      if (isLate && socket.readyState === socket.CLOSING) socket.terminate()
-      else socket.close(code, reason)
-    }
+    const stuck = isLate ? [...clients].filter(({ readyState, CLOSING }) => readyState === CLOSING) : []
+    for (const socket of stuck) socket.terminate()
     if (!isClosed) websocketServer.close()
+    await askInBatches()
+    cut = setTimeout(cutConnections, timeout)
     // A preClose that fails has closed nothing for sure, so its error is told only now.
     if (isLate) custom.catch(error => { logError(fastify.log, error) })
     else await custom
+  }
+
+  // Who leaves unasked in an interval needs no batch, and nobody left needs no interval.
+  async function askInBatches (): Promise<void> {
+    let allLeft: Promise<unknown> | undefined
+    for (let rest = [...clients].filter(isOpen); rest.length > 0; rest = rest.filter(isOpen)) {
+      for (const socket of rest.splice(0, batch)) socket.close(code, reason)
+      if (rest.length === 0) return
+      allLeft ??= Promise.all(rest.map(closed))
+      await endsWithin(interval, allLeft)
+    }
   }
 
   function cutConnections (): void {
@@ -80,7 +90,7 @@ function hookLimit (fastify: FastifyInstance): number {
   return 0.9 * Number(fastify.initialConfig.pluginTimeout) || LONGEST_DELAY
 }
 
-async function endsWithin (timeout: number, work: Promise<void>): Promise<boolean> {
+async function endsWithin (timeout: number, work: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<boolean>(resolve => { timer = setTimeout(resolve, timeout, false) })
   const isInTime = await Promise.race([work.then(() => true, () => true), late])
@@ -90,4 +100,8 @@ async function endsWithin (timeout: number, work: Promise<void>): Promise<boolea
 
 function closed (socket: EventEmitter): Promise<unknown> {
   return new Promise(resolve => { socket.once('close', resolve) })
+}
+
+function isOpen ({ readyState, OPEN }: WebSocket): boolean {
+  return readyState === OPEN
 }

@@ -20,7 +20,7 @@ t.test('an application that asks for nothing gets the defaults', async t => {
   t.equal(settings.preClose, undefined)
   t.equal(settings.shouldHandle, undefined)
   t.equal(settings.handshakeTimeout, 30_000)
-  t.same(settings.shutdown, { code: undefined, reason: undefined, timeout: 10_000 })
+  t.same(settings.shutdown, { code: undefined, reason: undefined, timeout: 10_000, batch: Infinity, interval: 1000 })
 })
 
 t.test('what the application asks for is what it gets', async t => {
@@ -28,7 +28,7 @@ t.test('what the application asks for is what it gets', async t => {
   const shouldHandle = () => true
   const errorHandler = () => {}
   const preClose = async () => {}
-  const shutdown = { code: 1001, reason: 'going away', timeout: 5 }
+  const shutdown = { code: 1001, reason: 'going away', timeout: 5, batch: 3, interval: 20 }
   const settings = read({ options: { server, maxPayload: 10 }, shouldHandle, errorHandler, preClose, handshakeTimeout: 7, shutdown })
   t.equal(settings.httpServer, server)
   t.same(settings.websocketServerOptions, { maxPayload: 10, noServer: true })
@@ -86,7 +86,15 @@ const wrong: Array<[name: string, given: unknown, code: string, message: string 
     ['shutdown.code', { shutdown: { code: '1001' } }],
     ['shutdown.reason', { shutdown: { code: 1001, reason: 'é'.repeat(62) } }],
     ['shutdown.reason', { shutdown: { code: 1001, reason: 5 } }],
-    ['shutdown.reason', { shutdown: { reason: 'no code' } }]
+    ['shutdown.reason', { shutdown: { reason: 'no code' } }],
+    ['shutdown.batch', { shutdown: { batch: 0 } }],
+    ['shutdown.batch', { shutdown: { batch: 1.5 } }],
+    ['shutdown.batch', { shutdown: { batch: '100' } }],
+    ['shutdown.batch', { shutdown: { batch: true } }],
+    ['shutdown.interval', { shutdown: { batch: 1, interval: 0 } }],
+    ['shutdown.interval', { shutdown: { batch: 1, interval: '1s' } }],
+    ['shutdown.interval', { shutdown: { interval: 1000 } }],
+    ['shutdown.batches', { shutdown: { batches: 2 } }]
   ].map(([name, given]) => [name, given, 'FST_WS_INVALID_OPTION', new RegExp(`^the option ${String(name)} `)] as [string, unknown, string, RegExp])
 ]
 

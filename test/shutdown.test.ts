@@ -7,17 +7,20 @@ import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
 import websocket from '../src'
 import type { WebsocketPluginOptions } from '../types'
-import { create, start, type Declare, type Running, type StartOptions } from './helpers/app'
+import { create, start, type Client, type Declare, type Running, type StartOptions } from './helpers/app'
 import { deferred } from './helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd, countConnections } from './helpers/leaks'
-import { until, within } from './helpers/limit'
+import { LIMIT, until, within } from './helpers/limit'
 import { resolveBothLoopbacks } from './helpers/loopbacks'
 import { closeFrame, connectRaw, type RawClient } from './helpers/raw-client'
+import { connectBy, transportOf, WAYS } from './helpers/ways'
 
 checkLeaksAtEnd(t)
 
 // Milliseconds, where a test needs the time limit of the shutdown to pass.
 const SHORT = 100
+// More than a test may take: what happens in it did not wait for that long.
+const LONG = 10 * LIMIT
 
 async function startEcho (t: Test, websocket: WebsocketPluginOptions = {}, options: StartOptions = {}, declare: Declare = () => {}): Promise<Running> {
   return await start(t, { websocket, ...options }, app => {
@@ -498,6 +501,59 @@ t.test('leaves nothing behind where a preClose ends after everything else', asyn
   await close(app)
 
   await until(() => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length <= timers, 'the end of our timers', SHORT)
+})
+
+for (const way of WAYS) {
+  t.test(`asks clients to leave in batches, and serves the others meanwhile (${way})`, async t => {
+    const running = await startEcho(t, { shutdown: { code: 1012, batch: 2, interval: LONG } }, { over: transportOf(way) })
+    const clients: Client[] = []
+    for (let i = 0; i < 3; i++) clients.push(await connectBy(t, way, running))
+    const [first, second, third] = clients as [Client, Client, Client]
+
+    const closing = close(running.app)
+    t.equal((await first.inbox.closed).code, 1012)
+    t.equal((await second.inbox.closed).code, 1012)
+    third.socket.send('still here')
+    t.equal(String(await third.inbox.next()), 'still here')
+
+    third.socket.close(1000)
+    await closing
+    t.equal((await third.inbox.closed).code, 1000, 'nobody is left to ask, so the interval is over')
+  })
+}
+
+for (const clientTracking of [true, false]) {
+  t.test(`gives silent clients of every batch the whole time limit, ${clientTracking ? 'tracked or' : 'and where none is tracked'}`, async t => {
+    const running = await startEcho(t, { shutdown: { timeout: SHORT, batch: 1, interval: 3 * SHORT }, options: { clientTracking } })
+    const clients = [await openSilent(t, running), await openSilent(t, running), await openSilent(t, running)]
+
+    await close(running.app)
+
+    for (const client of clients) {
+      t.equal((await readCloseFrame(client)).length, 0)
+      await client.readUntilClose()
+    }
+  })
+}
+
+t.test("takes longer over its batches than Fastify's limit for hooks", async t => {
+  const running = await startEcho(t, { shutdown: { batch: 1, interval: SHORT } }, { fastify: { pluginTimeout: SHORT } })
+  const client = await running.app.injectWS()
+  const closed = [once(client, 'close')]
+  for (let i = 0; i < 3; i++) closed.push(once(await running.app.injectWS(), 'close'))
+
+  await close(running.app)
+
+  for (const each of closed) t.equal((await within(each, 'the close'))[0], 1005)
+})
+
+t.test('closes in batches what a preClose has left open', async t => {
+  const running = await startEcho(t, { preClose: async () => {}, shutdown: { batch: 1, interval: SHORT } })
+  const clients = [await running.connect(), await running.connect()]
+
+  await close(running.app)
+
+  for (const { inbox } of clients) t.equal((await inbox.closed).code, 1005)
 })
 
 t.test('sends what a handler has sent before', async t => {

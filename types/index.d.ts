@@ -162,11 +162,27 @@ declare namespace fastifyWebsocket {
     reason?: string
 
     /**
-     * Milliseconds that clients have to answer the close frame. Connections that are still open then are terminated.
+     * Milliseconds that clients have to answer the close frame, counted from the last batch. Connections that are still
+     * open then are terminated.
      *
      * Default: 10000.
      */
     timeout?: number
+
+    /**
+     * How many clients are asked to leave at a time, so that not all of them come back at the same moment. Those of the
+     * later batches are served meanwhile. A whole number above 0.
+     *
+     * Default: all at once.
+     */
+    batch?: number
+
+    /**
+     * Milliseconds between one batch and the next. Needs `batch`.
+     *
+     * Default: 1000.
+     */
+    interval?: number
   }
 
   /** What `ws` tells `verifyClient` about the client. */

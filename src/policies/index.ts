@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { checkKeys } from '../check'
 import type { Enrolment } from '../enrolment'
+import { warnOfNearMisses } from '../near-miss'
 import type { Policy, PolicyKind } from '../policy'
 
 /** One registration of the plugin, as its policies need it. */
@@ -30,6 +31,7 @@ const MAKERS: readonly PolicyMaker[] = []
 export function createPolicies (registration: Registration, ofPlugin: Options, makers = MAKERS): PoliciesFor {
   const kinds = makers.map(make => make(registration))
   const pluginWide = new Map(kinds.filter(({ only }) => only !== 'route').map(({ name, read }) => [name, read(ofPlugin[name], name)]))
+  warnOfNearMisses(registration.fastify, ofPlugin, [...pluginWide.keys()])
   const perRoute = kinds.filter(({ only }) => only !== 'plugin').map(({ name }) => name)
 
   return function policiesFor (ofRoute) {

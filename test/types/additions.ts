@@ -20,7 +20,7 @@ const app: FastifyInstance = fastify()
 
 // Plugin options
 
-const shutdown: ShutdownOptions = { code: 1001, reason: 'going away', timeout: 5000 }
+const shutdown: ShutdownOptions = { code: 1001, reason: 'going away', timeout: 5000, batch: 100, interval: 500 }
 app.register(websocket, { shutdown })
 app.register(websocket, { shutdown: {} })
 app.register(websocket, { shutdown: { timeout: 100 }, handshakeTimeout: 1000 })
