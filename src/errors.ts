@@ -29,8 +29,6 @@ export const FST_WS_HANDSHAKE_FAILED = createError('FST_WS_HANDSHAKE_FAILED', 't
 
 export const FST_WS_HANDSHAKE_TIMEOUT = createError<[number]>('FST_WS_HANDSHAKE_TIMEOUT', 'the websocket handshake was not answered within %d ms', 503)
 
-export const FST_WS_ASYNC_PROTOCOLS = createError('FST_WS_ASYNC_PROTOCOLS', 'handleProtocols returned a promise; it has to answer at once', 500, TypeError)
-
 export const FST_WS_INJECT_REFUSED = createError<[number]>('FST_WS_INJECT_REFUSED', 'Unexpected server response: %d')
 
 export const FST_WS_INJECT_FAILED = createError<[string, ErrorOptions?]>('FST_WS_INJECT_FAILED', 'injectWS got no answer: %s')

@@ -6,6 +6,10 @@ import type { WebSocketServer } from 'ws'
 import { checkKeys } from '../check'
 import type { Enrolment } from '../enrolment'
 import type { Policy, PolicyKind } from '../policy'
+import { handleProtocols } from './handle-protocols'
+import { maxPayload } from './max-payload'
+import { perMessageDeflate } from './per-message-deflate'
+import { verifyClient } from './verify-client'
 
 /** One registration of the plugin, as its policies need it. */
 export interface Registration {
@@ -24,7 +28,12 @@ export type PoliciesFor = (ofRoute: Options) => readonly Policy[]
 export type PolicyMaker = (registration: Registration) => PolicyKind
 
 // In the order in which they have their say.
-const MAKERS: readonly PolicyMaker[] = []
+const MAKERS: readonly PolicyMaker[] = [
+  maxPayload,
+  perMessageDeflate,
+  verifyClient,
+  handleProtocols
+]
 
 /** Checks what is set plugin-wide. */
 export function createPolicies (registration: Registration, ofPlugin: Options, makers = MAKERS): PoliciesFor {
