@@ -76,12 +76,40 @@ declare namespace fastifyWebsocket {
    */
   export interface WebsocketConnectionOptions {
     /**
+     * Whose pages may open a websocket, by the `Origin` that browsers send. Another one is refused with 403 before anything
+     * of the request is parsed, through Fastify's error path (`FST_WS_ORIGIN_REFUSED`). A client that sends none is no browser
+     * and passes, unless `requireOrigin` is set.
+     *
+     * - `true` or `'same-origin'`: that of the application itself, `request.protocol` and `request.host`, so behind a proxy set
+     *   Fastify's `trustProxy`.
+     * - A string: this one. Scheme, host and port, no path: `'https://app.example.com'`, `'http://[::1]:3000'`,
+     *   `'capacitor://localhost'`, or `'null'` for pages without one.
+     * - A RegExp, asked with the origin in lower case and without a default port. Anchor it: `/^https:\/\/[^.]+\.example\.com$/`.
+     * - A list of those.
+     * - A function, asked with the header as it was sent. Its answer may be a promise; what it throws refuses as in a hook.
+     *
+     * Default: everybody.
+     */
+    origin?: WebsocketOrigin | false | null
+
+    /**
+     * Refuses clients that send no `Origin` with 403 (`FST_WS_ORIGIN_MISSING`). Needs `origin`.
+     *
+     * Default: false.
+     */
+    requireOrigin?: boolean | null
+
+    /**
      * Milliseconds without a *message* from either side after which the connection is closed with 1001.
      *
      * Default: none.
      */
     idleTimeout?: number | false | null
   }
+
+  /** See `origin` in {@link WebsocketConnectionOptions}. */
+  export type WebsocketOrigin = true | string | RegExp | ReadonlyArray<string | RegExp> |
+    ((origin: string, request: FastifyRequest) => boolean | Promise<boolean>)
 
   /** What `register()` takes. Wrong types reject the registration. */
   export interface WebsocketPluginOptions extends WebsocketConnectionOptions {

@@ -5,9 +5,10 @@ import type { FastifyInstance } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { checkKeys } from '../check'
 import type { Enrolment } from '../enrolment'
-import type { Policy, PolicyKind } from '../policy'
+import type { Options, Policy, PolicyKind } from '../policy'
 import { handleProtocols } from './handle-protocols'
 import { maxPayload } from './max-payload'
+import { origin } from './origin'
 import { perMessageDeflate } from './per-message-deflate'
 import { verifyClient } from './verify-client'
 
@@ -18,9 +19,6 @@ export interface Registration {
   enrolment: Enrolment
 }
 
-/** What the options are set to, by name. */
-export type Options = Readonly<Record<string, unknown>>
-
 /** The policies of a route that has these options of its own. Throws for one that is wrong. */
 export type PoliciesFor = (ofRoute: Options) => readonly Policy[]
 
@@ -29,6 +27,7 @@ export type PolicyMaker = (registration: Registration) => PolicyKind
 
 // In the order in which they have their say.
 const MAKERS: readonly PolicyMaker[] = [
+  origin,
   maxPayload,
   perMessageDeflate,
   verifyClient,
@@ -38,14 +37,28 @@ const MAKERS: readonly PolicyMaker[] = [
 /** Checks what is set plugin-wide. */
 export function createPolicies (registration: Registration, ofPlugin: Options, makers = MAKERS): PoliciesFor {
   const kinds = makers.map(make => make(registration))
-  const pluginWide = new Map(kinds.filter(({ only }) => only !== 'route').map(({ name, read }) => [name, read(ofPlugin[name], name)]))
-  const perRoute = kinds.filter(({ only }) => only !== 'plugin').map(({ name }) => name)
+  const wide = kinds.filter(({ only }) => only !== 'route')
+  const pluginWide = new Map(wide.map(({ name, read }) => [name, read(ofPlugin[name], name, ofPlugin)]))
+  const inherited = Object.fromEntries(wide.flatMap(namesOf).map(name => [name, ofPlugin[name]]))
+  const perRoute = kinds.filter(({ only }) => only !== 'plugin').flatMap(namesOf)
 
   return function policiesFor (ofRoute) {
     checkKeys('websocket', ofRoute, perRoute)
-    return kinds.flatMap(({ name, read }) => {
-      const make = ofRoute[name] === undefined ? pluginWide.get(name) : read(ofRoute[name], `websocket.${name}`)
+    return kinds.flatMap(kind => {
+      const make = namesOf(kind).some(name => ofRoute[name] !== undefined) ? readOwn(kind, ofRoute) : pluginWide.get(kind.name)
       return make === undefined ? [] : [make()]
     })
   }
+
+  // A route that switches an option off has nothing of what is said of it plugin-wide.
+  function readOwn ({ name, read }: PolicyKind, ofRoute: Options): (() => Policy) | undefined {
+    const isOff = ofRoute[name] === false || ofRoute[name] === null
+    const set = Object.fromEntries(Object.entries(ofRoute).filter(([, value]) => value !== undefined))
+    const options = isOff ? set : { ...inherited, ...set }
+    return read(options[name], `websocket.${name}`, options)
+  }
+}
+
+function namesOf ({ name, also = [] }: PolicyKind): readonly string[] {
+  return [name, ...also]
 }
