@@ -28,6 +28,8 @@ export function checkKeys (name: string, value: object, known: readonly string[]
 
 export const FUNCTION: Rule = { isValid: value => typeof value === 'function', text: 'must be a function' }
 
+export const FUNCTION_OR_OFF: Rule = { isValid: value => value === false || typeof value === 'function', text: 'must be a function or false' }
+
 export const OBJECT: Rule = { isValid: value => typeof value === 'object' && !Array.isArray(value), text: 'must be an object' }
 
 export const BOOLEAN: Rule = { isValid: value => typeof value === 'boolean', text: 'must be a boolean' }

@@ -31,7 +31,9 @@ export const FST_WS_HANDSHAKE_FAILED = createError('FST_WS_HANDSHAKE_FAILED', 't
 
 export const FST_WS_HANDSHAKE_TIMEOUT = createError<[number]>('FST_WS_HANDSHAKE_TIMEOUT', 'the websocket handshake was not answered within %d ms', 503)
 
-export const FST_WS_ASYNC_PROTOCOLS = createError('FST_WS_ASYNC_PROTOCOLS', 'handleProtocols returned a promise; it has to answer at once', 500, TypeError)
+export const FST_WS_ORIGIN_REFUSED = createError<[string]>('FST_WS_ORIGIN_REFUSED', 'the origin %s may not open a websocket here', 403)
+
+export const FST_WS_ORIGIN_MISSING = createError('FST_WS_ORIGIN_MISSING', 'a websocket needs an Origin header here', 403)
 
 export const FST_WS_INJECT_REFUSED = plainError<[Refusal]>('FST_WS_INJECT_REFUSED', ({ statusCode }) => `Unexpected server response: ${statusCode}`)
 

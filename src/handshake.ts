@@ -1,17 +1,18 @@
 // Stage 3, first half: ws writes the 101, and the application has its say in it (verifyClient, handleProtocols, the
 // 'headers' event). Whatever that code does, the upgrade ends: a throw or a rejection refuses with 500, a silence with 503.
 // ws reads its options live on each handshake, so what it is asked for here is the application's websocketServer with other
-// options in front: its own stay as they are.
+// options in front: its own stay as they are. It waits for verifyClient only, so that is where the protocol is chosen too.
 
 import type { IncomingMessage } from 'node:http'
 import type { ServerOptions, VerifyClientCallbackAsync, WebSocket, WebSocketServer } from 'ws'
+import { askHandleProtocols, askVerifyClient } from './ask'
+import type { VerifyInfo, Waiting } from './ask'
 import { clearTimeout, setTimeout } from './clock'
-import { FST_WS_ASYNC_PROTOCOLS, FST_WS_HANDSHAKE_TIMEOUT } from './errors'
-import { isThenable } from './thenable'
-import { upgradeOf } from './upgrade'
+import { FST_WS_HANDSHAKE_TIMEOUT } from './errors'
+import { offersSafeDeflate, SAFE_DEFLATE } from './safe-deflate'
 import type { PendingUpgrade } from './upgrade'
 
-type Verify = VerifyClientCallbackAsync<IncomingMessage>
+type Next = Parameters<VerifyClientCallbackAsync<IncomingMessage>>[1]
 
 export interface Handshake {
   upgrade: PendingUpgrade
@@ -29,23 +30,27 @@ interface Attempt {
   onFailure: (error: unknown) => void
   socket: WebSocket | undefined
   stopTimer: (() => void) | undefined
+  /** Undefined where handleProtocols was not asked. */
+  protocol: string | false | undefined
 }
 
 const NO_OPTIONS: ServerOptions = {}
 
 /** timeout: the milliseconds that the application may take. */
 export function createHandshaker (websocketServer: WebSocketServer, timeout: number): (handshake: Handshake) => void {
-  // By upgrade and not in closures: ws remembers for each open connection whom it was asked by.
-  const attempts = new WeakMap<PendingUpgrade, Attempt>()
+  // By request and not in closures: ws remembers for each open connection whom it was asked by.
+  const attempts = new WeakMap<IncomingMessage, Attempt>()
   const servers = new WeakMap<ServerOptions, WebSocketServer>()
+  const uncompressed = new WeakMap<ServerOptions, ServerOptions>()
   return shakeHands
 
-  function shakeHands ({ upgrade, options = NO_OPTIONS, onOpen, onFailure }: Handshake): void {
+  function shakeHands ({ upgrade, options: given = NO_OPTIONS, onOpen, onFailure }: Handshake): void {
+    const options = withoutUnsafeDeflate(given, upgrade.rawRequest)
     // Spelt out: an object that was spread and grows afterwards costs V8 more than all the rest of this file.
-    const attempt: Attempt = { upgrade, onOpen, onFailure, socket: undefined, stopTimer: undefined }
+    const attempt: Attempt = { upgrade, onOpen, onFailure, socket: undefined, stopTimer: undefined, protocol: undefined }
     const { verifyClient, handleProtocols } = websocketServer.options
     const isGuarded = options !== NO_OPTIONS || Boolean(verifyClient || handleProtocols)
-    if (isGuarded) attempts.set(upgrade, attempt)
+    if (isGuarded) attempts.set(upgrade.rawRequest, attempt)
     const server = isGuarded ? guardedServer(options) : websocketServer
     runGuarded(attempt, () => {
       server.handleUpgrade(upgrade.rawRequest, upgrade.stream, upgrade.head, socket => {
@@ -56,62 +61,63 @@ export function createHandshaker (websocketServer: WebSocketServer, timeout: num
     if (upgrade.isPending) startTimer(attempt, timeout)
   }
 
+  function withoutUnsafeDeflate (options: ServerOptions, rawRequest: IncomingMessage): ServerOptions {
+    const { perMessageDeflate } = 'perMessageDeflate' in options ? options : websocketServer.options
+    if (perMessageDeflate !== SAFE_DEFLATE || offersSafeDeflate(rawRequest)) return options
+    const without = uncompressed.get(options) ?? { ...options, perMessageDeflate: false }
+    uncompressed.set(options, without)
+    return without
+  }
+
   function guardedServer (options: ServerOptions): WebSocketServer {
     const known = servers.get(options)
     if (known !== undefined) return known
     const server = withOptions(websocketServer, {
       ...Object.getOwnPropertyDescriptors(options),
-      verifyClient: {
-        get () {
-          const { verifyClient } = 'verifyClient' in options ? options : websocketServer.options
-          return verifyClient && ((info: Parameters<Verify>[0], next: Parameters<Verify>[1]) => { verify(verifyClient, info, next) })
-        }
-      },
-      handleProtocols: {
-        get () {
-          const { handleProtocols } = 'handleProtocols' in options ? options : websocketServer.options
-          return handleProtocols && ((protocols: Set<string>, rawRequest: IncomingMessage) => chooseProtocol(handleProtocols, protocols, rawRequest))
-        }
-      }
+      verifyClient: { value: (info: VerifyInfo, next: Next) => { decide(options, info, next) } },
+      handleProtocols: { value: chosenProtocol }
     })
     servers.set(options, server)
     return server
   }
 
-  // As ws has it, a function of two parameters calls back and any other answers by its result, here also by a promise.
-  function verify (verifyClient: NonNullable<ServerOptions['verifyClient']>, info: Parameters<Verify>[0], next: Parameters<Verify>[1]): void {
+  function decide (options: ServerOptions, info: VerifyInfo, next: Next): void {
     const attempt = attemptOf(info.req)
-    const callsBack = verifyClient.length === 2
-    let hasReturned = false
-    let verdict: unknown[] | undefined
-    const result: unknown = Reflect.apply(verifyClient, websocketServer.options, callsBack ? [info, answer] : [info])
-    hasReturned = true
-    if (isThenable(result)) Promise.resolve(result).then(callsBack ? undefined : answer, fail)
-    else if (!callsBack) verdict = [Boolean(result)]
-    if (verdict !== undefined) Reflect.apply(next, undefined, verdict)
+    const waiting: Waiting = {
+      resume (action) { if (attempt.upgrade.isPending) runGuarded(attempt, action) },
+      fail (error) {
+        attempt.stopTimer?.()
+        attempt.onFailure(error)
+      }
+    }
+    const { verifyClient } = 'verifyClient' in options ? options : websocketServer.options
+    if (verifyClient) askVerifyClient(verifyClient, websocketServer.options, info, waiting, onVerdict)
+    else onVerdict([true])
 
-    function answer (...given: unknown[]): void {
-      attempt?.stopTimer?.()
-      if (!hasReturned) verdict ??= given
-      else if (attempt?.upgrade.isPending === true) runGuarded(attempt, () => { Reflect.apply(next, undefined, given) })
+    function onVerdict (verdict: unknown[]): void {
+      const { handleProtocols } = 'handleProtocols' in options ? options : websocketServer.options
+      const isChoice = verdict[0] && handleProtocols && info.req.headers['sec-websocket-protocol'] !== undefined
+      if (!isChoice) return finish(verdict)
+      askHandleProtocols(handleProtocols, websocketServer.options, info.req, waiting, protocol => {
+        attempt.protocol = protocol ? String(protocol) : false
+        finish(verdict)
+      })
     }
 
-    function fail (error: unknown): void {
-      attempt?.stopTimer?.()
-      attempt?.onFailure(error)
+    function finish (verdict: unknown[]): void {
+      attempt.stopTimer?.()
+      Reflect.apply(next, undefined, verdict)
     }
   }
 
-  function chooseProtocol (handleProtocols: NonNullable<ServerOptions['handleProtocols']>, protocols: Set<string>, rawRequest: IncomingMessage): string | false {
-    const chosen = handleProtocols.call(websocketServer.options, protocols, rawRequest)
-    if (!isThenable(chosen)) return chosen
-    Promise.resolve(chosen).catch(() => {})
-    throw new FST_WS_ASYNC_PROTOCOLS()
+  function chosenProtocol (protocols: Set<string>, rawRequest: IncomingMessage): string | false {
+    const [first = false] = protocols
+    return attemptOf(rawRequest).protocol ?? first
   }
 
-  function attemptOf (rawRequest: IncomingMessage): Attempt | undefined {
-    const upgrade = upgradeOf(rawRequest)
-    return upgrade && attempts.get(upgrade)
+  // Nobody else asks by a guarded server.
+  function attemptOf (rawRequest: IncomingMessage): Attempt {
+    return attempts.get(rawRequest) as Attempt
   }
 }
 

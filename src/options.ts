@@ -9,6 +9,7 @@ import type { WebsocketPluginOptions } from '../types'
 import { check, checkKeys, CLOSE_CODE, COUNT, DELAY, fail, FUNCTION, OBJECT, REASON, SIZE } from './check'
 import type { Rule } from './check'
 import { FST_WS_INVALID_ERROR_HANDLER, FST_WS_INVALID_PRE_CLOSE, FST_WS_NO_SERVER } from './errors'
+import { SAFE_DEFLATE } from './safe-deflate'
 
 export interface Settings {
   httpServer: Server
@@ -25,7 +26,7 @@ const SHUTDOWN_TIMEOUT = 10_000
 const SHUTDOWN_INTERVAL = 1000
 
 const CLASS: Rule = { ...FUNCTION, text: 'must be a class that extends WebSocket of ws' }
-const SWITCH: Rule = { isValid: value => typeof value === 'boolean' || typeof value === 'object', text: 'must be a boolean or an object' }
+const COMPRESSION: Rule = { isValid: value => value === 'safe' || typeof value === 'boolean' || typeof value === 'object', text: "must be a boolean, 'safe' or an object" }
 const SERVER: Rule = {
   isValid: value => typeof value === 'object' && value !== null && 'on' in value && 'removeListener' in value,
   text: 'must be an HTTP or HTTPS server'
@@ -50,7 +51,7 @@ export function readOptions (fastify: FastifyInstance, given: WebsocketPluginOpt
 }
 
 function readWebsocketServerOptions (fastify: FastifyInstance, given: WebsocketPluginOptions['options']): ServerOptions {
-  const options: ServerOptions = { ...given }
+  const options = { ...given } as ServerOptions
   check('options', given, OBJECT)
   if (options.noServer) throw new FST_WS_NO_SERVER()
   check('options.server', options.server, SERVER)
@@ -58,9 +59,10 @@ function readWebsocketServerOptions (fastify: FastifyInstance, given: WebsocketP
   check('options.handleProtocols', options.handleProtocols, FUNCTION)
   check('options.WebSocket', options.WebSocket, CLASS)
   check('options.maxPayload', options.maxPayload, SIZE)
-  check('options.perMessageDeflate', options.perMessageDeflate, SWITCH)
+  check('options.perMessageDeflate', options.perMessageDeflate, COMPRESSION)
   check('options.port', options.port, NOTHING)
   if (options.path) fastify.log.warn("ws server path option shouldn't be provided, use a route instead")
+  if (given?.perMessageDeflate === 'safe') options.perMessageDeflate = SAFE_DEFLATE
   return { ...options, noServer: true }
 }
 

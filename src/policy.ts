@@ -18,14 +18,22 @@ export interface Policy {
   open?: (connection: Connection) => (() => void) | undefined
 }
 
+/** What the options are set to, by name. */
+export type Options = Readonly<Record<string, unknown>>
+
 /** An option that a policy comes of. */
 export interface PolicyKind {
   /** Of the option. */
   name: string
   /** Where it may be set, if not in both places. */
   only?: 'plugin' | 'route'
-  /** Checks what was asked for, and gives the way to make the policy of a route. Undefined where nothing was asked for. */
-  read: (value: unknown, name: string) => (() => Policy) | undefined
+  /** Other options that say more of it. */
+  also?: readonly string[]
+  /**
+   * Checks what was asked for, and gives the way to make the policy of a route. Undefined where nothing was asked for. All
+   * that is set beside it is there too.
+   */
+  read: (value: unknown, name: string, beside: Options) => (() => Policy) | undefined
 }
 
 /** Adds the policies that have a say with the request to the hooks of the route, in front of its own. */

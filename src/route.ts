@@ -8,9 +8,9 @@ import type { ServerOptions, WebSocket } from 'ws'
 import type { WebsocketHandler } from '../types'
 import type { OpenConnection } from './connection'
 import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_ROUTE_TOO_EARLY } from './errors'
-import type { Options, PoliciesFor } from './policies'
+import type { PoliciesFor } from './policies'
 import { handshakeOptions, hookInto } from './policy'
-import type { Policy } from './policy'
+import type { Options, Policy } from './policy'
 import { upgradeOf } from './upgrade'
 
 /** A route as the plugin read it. */

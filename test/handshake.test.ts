@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import { WebSocket, type ServerOptions } from 'ws'
 import { createHandshaker } from '../src/handshake'
 import { upgradeOf } from '../src/upgrade'
-import type { VerifyClient, WebsocketPluginOptions } from '../types'
+import type { HandleProtocols, VerifyClient, WebsocketPluginOptions } from '../types'
 import { start, type Declare, type Running } from './helpers/app'
 import { deferred } from './helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
@@ -224,19 +224,99 @@ t.test('speaks the protocol that handleProtocols chooses', async t => {
   t.strictSame(asked, [optionsOf(running.app), ['one', 'two'], '/'])
 })
 
-t.test('refuses where handleProtocols throws or gives a promise', async t => {
-  const failures: Array<NonNullable<ServerOptions['handleProtocols']>> = [
+t.test('refuses where handleProtocols throws or rejects', async t => {
+  const failures: HandleProtocols[] = [
     () => { throw new Error('by handleProtocols') },
-    // What an application without types may do.
-    Reflect.apply(Function.prototype.bind, async () => 'one', [undefined]),
-    Reflect.apply(Function.prototype.bind, async () => { throw new Error('nobody listens') }, [undefined])
+    async () => { throw new Error('by handleProtocols') }
   ]
   for (const handleProtocols of failures) {
-    const running = await startEcho(t, { options: { handleProtocols } })
+    for (const verifyClient of [undefined, async () => true]) {
+      const running = await startEcho(t, { options: { handleProtocols, verifyClient } })
 
-    await assertRefused(t, running, 500, { 'Sec-WebSocket-Protocol': 'one' })
+      await assertRefused(t, running, 500, { 'Sec-WebSocket-Protocol': 'one' })
 
-    await running.logged(/by handleProtocols|handleProtocols returned a promise/)
+      await running.logged('by handleProtocols')
+    }
+  }
+})
+
+t.test('speaks what handleProtocols chooses later, and asks once the client is verified', async t => {
+  const asked: string[] = []
+  const running = await startEcho(t, {
+    options: {
+      verifyClient: async ({ req }: { req: IncomingMessage }) => {
+        asked.push('verify')
+        return req.url !== '/?no'
+      },
+      handleProtocols: async protocols => {
+        asked.push('choose')
+        await new Promise(setImmediate)
+        return protocols.has('none') ? false : 'two'
+      }
+    }
+  })
+
+  t.equal((await running.connect('/', { protocols: ['one', 'two'] })).socket.protocol, 'two')
+  const client = await running.raw()
+  t.equal((await client.upgrade('/', { 'Sec-WebSocket-Protocol': 'none' }).readResponse()).headers['sec-websocket-protocol'], undefined)
+  await assertOpens(t, running)
+  await t.rejects(running.connect('/?no', { protocols: 'one' }), { message: 'Unexpected server response: 401' })
+  t.strictSame(asked, ['verify', 'choose', 'verify', 'choose', 'verify', 'verify'])
+})
+
+t.test('waits for verifyClient and handleProtocols together no longer than the limit', async t => {
+  const answers = [deferred<boolean>(), deferred<string>()] as const
+  const running = await startEcho(t, { handshakeTimeout: 100, options: { verifyClient: () => answers[0].promise, handleProtocols: () => answers[1].promise } })
+  const client = (await running.raw()).upgrade('/', { 'Sec-WebSocket-Protocol': 'one' })
+  answers[0].resolve(true)
+
+  const { status, body } = await client.readResponse()
+
+  t.equal(status, 503)
+  t.match(JSON.parse(body), { code: 'FST_WS_HANDSHAKE_TIMEOUT' })
+  answers[1].resolve('one')
+  client.fin()
+  await assertServerHoldsNothing(t, running.server)
+})
+
+t.test('sees a client leave while handleProtocols is pending', async t => {
+  const asked = deferred()
+  const running = await startEcho(t, {
+    options: {
+      handleProtocols () {
+        asked.resolve()
+        return new Promise(() => {})
+      }
+    }
+  })
+  const client = (await running.raw()).upgrade('/', { 'Sec-WebSocket-Protocol': 'one' })
+  await within(asked.promise, 'handleProtocols')
+
+  client.fin()
+
+  await assertServerHoldsNothing(t, running.server)
+})
+
+t.test("lets a client in without compression that asks for another one than 'safe'", async t => {
+  const running = await start(t, { websocket: { options: { perMessageDeflate: 'safe' } } }, app => {
+    const shakeHands = createHandshaker(app.websocketServer, 1000)
+    const options: ServerOptions = { maxPayload: 5 }
+    app.addHook('preHandler', async (request, reply) => {
+      const upgrade = upgradeOf(request.raw)
+      if (upgrade === undefined || request.url === '/server') return
+      reply.hijack()
+      shakeHands({ upgrade, options, onOpen: () => {}, onFailure: () => {} })
+    })
+    app.get('/*', { websocket: true }, () => {})
+  })
+  for (const path of ['/server', '/options']) {
+    for (const [offer, answer] of [['permessage-deflate; client_max_window_bits', /permessage-deflate/], ['permessage-deflate', undefined]] as const) {
+      for (let i = 0; i < 2; i++) {
+        const { status, headers } = await (await running.raw()).upgrade(path, { 'Sec-WebSocket-Extensions': offer }).readResponse()
+        t.equal(status, 101)
+        t.match(headers['sec-websocket-extensions'], answer)
+      }
+    }
   }
 })
 

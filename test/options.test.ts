@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import t from 'tap'
 import websocket from '../src'
 import { readOptions } from '../src/options'
+import { SAFE_DEFLATE } from '../src/safe-deflate'
 import type { WebsocketPluginOptions } from '../types'
 import { start } from './helpers/app'
 import { checkLeaksAtEnd } from './helpers/leaks'
@@ -49,6 +50,12 @@ t.test('an option set to null or undefined is an option not set', async t => {
     t.equal(settings.shouldHandle, undefined)
   }
   t.same(read({ options: null }).websocketServerOptions, { noServer: true })
+})
+
+t.test("perMessageDeflate: 'safe' becomes what it stands for, and other compression is handed on", async t => {
+  t.equal(read({ options: { perMessageDeflate: 'safe' } }).websocketServerOptions.perMessageDeflate, SAFE_DEFLATE)
+  for (const other of [true, false, null, { threshold: 1 }]) t.equal(read({ options: { perMessageDeflate: other } }).websocketServerOptions.perMessageDeflate, other)
+  t.notOk('perMessageDeflate' in read({ options: {} }).websocketServerOptions)
 })
 
 t.test('the object of the application is not written to', async t => {

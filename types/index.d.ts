@@ -76,12 +76,40 @@ declare namespace fastifyWebsocket {
    */
   export interface WebsocketConnectionOptions {
     /**
+     * Whose pages may open a websocket, by the `Origin` that browsers send. Another one is refused with 403 before anything
+     * of the request is parsed, through Fastify's error path (`FST_WS_ORIGIN_REFUSED`). A client that sends none is no browser
+     * and passes, unless `requireOrigin` is set.
+     *
+     * - `true` or `'same-origin'`: that of the application itself, `request.protocol` and `request.host`, so behind a proxy set
+     *   Fastify's `trustProxy`.
+     * - A string: this one. Scheme, host and port, no path: `'https://app.example.com'`, `'http://[::1]:3000'`,
+     *   `'capacitor://localhost'`, or `'null'` for pages without one.
+     * - A RegExp, asked with the origin in lower case and without a default port. Anchor it: `/^https:\/\/[^.]+\.example\.com$/`.
+     * - A list of those.
+     * - A function, asked with the header as it was sent. Its answer may be a promise; what it throws refuses as in a hook.
+     *
+     * Default: everybody.
+     */
+    origin?: WebsocketOrigin | false | null
+
+    /**
+     * Refuses clients that send no `Origin` with 403 (`FST_WS_ORIGIN_MISSING`). Needs `origin`.
+     *
+     * Default: false.
+     */
+    requireOrigin?: boolean | null
+
+    /**
      * Milliseconds without a *message* from either side after which the connection is closed with 1001.
      *
      * Default: none.
      */
     idleTimeout?: number | false | null
   }
+
+  /** See `origin` in {@link WebsocketConnectionOptions}. */
+  export type WebsocketOrigin = true | string | RegExp | ReadonlyArray<string | RegExp> |
+    ((origin: string, request: FastifyRequest) => boolean | Promise<boolean>)
 
   /** What `register()` takes. Wrong types reject the registration. */
   export interface WebsocketPluginOptions extends WebsocketConnectionOptions {
@@ -97,7 +125,7 @@ declare namespace fastifyWebsocket {
     errorHandler?: WebsocketErrorHandler
 
     /** Options for the `WebSocketServer` of `ws` behind this plugin. */
-    options?: WebSocketServerOptions
+    options?: PluginServerOptions
 
     /**
      * Runs when `fastify.close()` begins, in the callback or the async style, to part from the clients in the
@@ -124,8 +152,8 @@ declare namespace fastifyWebsocket {
     shouldHandle?: (rawRequest: IncomingMessage) => boolean
 
     /**
-     * Milliseconds that `verifyClient` may take: past them the upgrade is refused with 503. Milliseconds that a refused
-     * client may make no progress in reading the response: past them the raw socket is destroyed. And milliseconds that
+     * Milliseconds that `verifyClient` and `handleProtocols` may take: past them the upgrade is refused with 503. Milliseconds
+     * that a refused client may make no progress in reading the response: past them the raw socket is destroyed. And milliseconds that
      * messages wait for an async handler which does not listen: past them they are dropped, and the socket reads on.
      *
      * Default: 30000.
@@ -185,6 +213,54 @@ declare namespace fastifyWebsocket {
     interval?: number
   }
 
+  /** Options of the connections of one route, in the place of `websocket: true`. */
+  export interface WebsocketRouteConnectionOptions extends WebsocketConnectionOptions {
+    /**
+     * Bytes that a message of a client may have, once it is decompressed; a longer one closes its connection with 1009. 0
+     * or `null`: no limit. A whole number up to 2147483647.
+     *
+     * Default: that of `options`, 100 MiB in `ws`.
+     */
+    maxPayload?: number | null
+
+    /**
+     * Compression of messages (RFC 7692): `true`, the options of `ws`, or `'safe'`, see {@link PerMessageDeflate}.
+     *
+     * Default: that of `options`, none in `ws`.
+     */
+    perMessageDeflate?: PerMessageDeflate | null
+
+    /**
+     * Chooses one of the subprotocols that the client offers, see {@link HandleProtocols}. `false` or `null`: the first one.
+     *
+     * Default: that of `options`.
+     */
+    handleProtocols?: HandleProtocols | false | null
+
+    /**
+     * Lets a client in, or not, see {@link VerifyClient}. `false` or `null`: everybody whom the hooks let through, also where
+     * there is a `verifyClient` in `options`.
+     *
+     * Default: that of `options`.
+     */
+    verifyClient?: VerifyClient | false | null
+  }
+
+  /**
+   * Compression: whether, or the options of `ws` for it. `'safe'` is compression in bounded memory: windows of 1 KiB and no
+   * context takeover both ways, messages below 1 KiB uncompressed, at most 4 at work at once. A client that offers compression
+   * but not such windows is served without it.
+   */
+  export type PerMessageDeflate = boolean | 'safe' | WS.PerMessageDeflateOptions
+
+  /**
+   * Chooses one of the subprotocols that the client offers, or `false` for none; by a promise too, while which the upgrade
+   * waits, at most `handshakeTimeout`. Asked once the client has been verified, if it offers any.
+   */
+  export type HandleProtocols =
+    | ((protocols: Set<string>, request: IncomingMessage) => string | false)
+    | ((protocols: Set<string>, request: IncomingMessage) => Promise<string | false>)
+
   /** What `ws` tells `verifyClient` about the client. */
   export interface VerifyClientInfo {
     /** The `Origin` header, which only browsers have to tell truly. */
@@ -212,13 +288,23 @@ declare namespace fastifyWebsocket {
    * (`maxPayload` is in bytes, 100 MiB unless set). They differ in these:
    *
    * - `server`: upgrades are taken from this HTTP(S) server in place of Fastify's own.
-   * - `verifyClient` may return a promise; while it is pending the upgrade waits, at most `handshakeTimeout`.
+   * - `verifyClient` and `handleProtocols` may return a promise; while it is pending the upgrade waits. Both together may
+   *   take `handshakeTimeout`.
+   * - `perMessageDeflate` may be `'safe'`. For this and the former see {@link PluginServerOptions}.
    * - `noServer` and `port` are refused: the application listens, and this plugin takes upgrades from it.
    * - `path` is not here: Fastify routes. An untyped caller who sets it finds a warning in the log.
    */
   export interface WebSocketServerOptions extends Omit<WS.ServerOptions, 'path' | 'verifyClient'> {
     /** Lets a client in, or not. Default: everybody whom the hooks let through. */
     verifyClient?: VerifyClient | undefined
+  }
+
+  /** The same with what `ws` does not know of, so that it is not assignable to the options of `ws`. */
+  export interface PluginServerOptions extends Omit<WebSocketServerOptions, 'handleProtocols' | 'perMessageDeflate'> {
+    /** Chooses a subprotocol. Default: the first that the client offers. */
+    handleProtocols?: HandleProtocols | undefined
+    /** Default: none. */
+    perMessageDeflate?: PerMessageDeflate | undefined
   }
 
   /** Options of `fastify.route()` with `wsHandler` among them, for code that builds such objects. */
@@ -283,7 +369,7 @@ declare module 'fastify' {
      *
      * Default: false.
      */
-    websocket?: boolean | fastifyWebsocket.WebsocketConnectionOptions
+    websocket?: boolean | fastifyWebsocket.WebsocketRouteConnectionOptions
   }
 
   interface RouteOptions<
@@ -313,7 +399,7 @@ declare module 'fastify' {
       InnerLogger extends Logger = Logger
     >(
       path: string,
-      opts: RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> & { websocket: true | fastifyWebsocket.WebsocketConnectionOptions },
+      opts: RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> & { websocket: true | fastifyWebsocket.WebsocketRouteConnectionOptions },
       handler?: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>
     ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
   }
@@ -343,7 +429,7 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema
     >(
       opts: Omit<RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>, 'handler' | 'websocket'> & {
-        websocket: true | fastifyWebsocket.WebsocketConnectionOptions
+        websocket: true | fastifyWebsocket.WebsocketRouteConnectionOptions
         handler: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
       }
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>

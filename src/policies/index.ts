@@ -6,7 +6,12 @@ import type { WebSocketServer } from 'ws'
 import { checkKeys } from '../check'
 import type { Enrolment } from '../enrolment'
 import { warnOfNearMisses } from '../near-miss'
-import type { Policy, PolicyKind } from '../policy'
+import type { Options, Policy, PolicyKind } from '../policy'
+import { handleProtocols } from './handle-protocols'
+import { maxPayload } from './max-payload'
+import { origin } from './origin'
+import { perMessageDeflate } from './per-message-deflate'
+import { verifyClient } from './verify-client'
 
 /** One registration of the plugin, as its policies need it. */
 export interface Registration {
@@ -15,9 +20,6 @@ export interface Registration {
   enrolment: Enrolment
 }
 
-/** What the options are set to, by name. */
-export type Options = Readonly<Record<string, unknown>>
-
 /** The policies of a route that has these options of its own. Throws for one that is wrong. */
 export type PoliciesFor = (ofRoute: Options) => readonly Policy[]
 
@@ -25,20 +27,40 @@ export type PoliciesFor = (ofRoute: Options) => readonly Policy[]
 export type PolicyMaker = (registration: Registration) => PolicyKind
 
 // In the order in which they have their say.
-const MAKERS: readonly PolicyMaker[] = []
+const MAKERS: readonly PolicyMaker[] = [
+  origin,
+  maxPayload,
+  perMessageDeflate,
+  verifyClient,
+  handleProtocols
+]
 
 /** Checks what is set plugin-wide. */
 export function createPolicies (registration: Registration, ofPlugin: Options, makers = MAKERS): PoliciesFor {
   const kinds = makers.map(make => make(registration))
-  const pluginWide = new Map(kinds.filter(({ only }) => only !== 'route').map(({ name, read }) => [name, read(ofPlugin[name], name)]))
-  warnOfNearMisses(registration.fastify, ofPlugin, [...pluginWide.keys()])
-  const perRoute = kinds.filter(({ only }) => only !== 'plugin').map(({ name }) => name)
+  const wide = kinds.filter(({ only }) => only !== 'route')
+  const pluginWide = new Map(wide.map(({ name, read }) => [name, read(ofPlugin[name], name, ofPlugin)]))
+  const inherited = Object.fromEntries(wide.flatMap(namesOf).map(name => [name, ofPlugin[name]]))
+  warnOfNearMisses(registration.fastify, ofPlugin, wide.flatMap(namesOf))
+  const perRoute = kinds.filter(({ only }) => only !== 'plugin').flatMap(namesOf)
 
   return function policiesFor (ofRoute) {
     checkKeys('websocket', ofRoute, perRoute)
-    return kinds.flatMap(({ name, read }) => {
-      const make = ofRoute[name] === undefined ? pluginWide.get(name) : read(ofRoute[name], `websocket.${name}`)
+    return kinds.flatMap(kind => {
+      const make = namesOf(kind).some(name => ofRoute[name] !== undefined) ? readOwn(kind, ofRoute) : pluginWide.get(kind.name)
       return make === undefined ? [] : [make()]
     })
   }
+
+  // A route that switches an option off has nothing of what is said of it plugin-wide.
+  function readOwn ({ name, read }: PolicyKind, ofRoute: Options): (() => Policy) | undefined {
+    const isOff = ofRoute[name] === false || ofRoute[name] === null
+    const set = Object.fromEntries(Object.entries(ofRoute).filter(([, value]) => value !== undefined))
+    const options = isOff ? set : { ...inherited, ...set }
+    return read(options[name], `websocket.${name}`, options)
+  }
+}
+
+function namesOf ({ name, also = [] }: PolicyKind): readonly string[] {
+  return [name, ...also]
 }

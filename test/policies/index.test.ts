@@ -34,6 +34,34 @@ t.test('gives a route the policies of the options that are set, in their order, 
   t.same(made({ both: undefined }), ['both 1', 'pluginOnly 2'])
 })
 
+t.test('reads an option again for what a route says more of it, and of an option that is off nothing is left', async t => {
+  const read: unknown[] = []
+  const main: PolicyMaker = () => ({
+    name: 'main',
+    also: ['more'],
+    read: (value, name, { more, other }) => {
+      read.push([name, value, more, other])
+      return () => ({})
+    }
+  })
+  const policiesFor = createPolicies(registration, { main: 1, more: 2, other: 3 }, [main])
+  t.same(read.splice(0), [['main', 1, 2, 3]])
+  policiesFor({})
+  policiesFor({ main: undefined, more: undefined })
+  t.same(read, [])
+  policiesFor({ more: 5 })
+  policiesFor({ main: 5 })
+  policiesFor({ main: false })
+  policiesFor({ main: null, more: 5 })
+  t.same(read, [
+    ['websocket.main', 1, 5, undefined],
+    ['websocket.main', 5, 2, undefined],
+    ['websocket.main', false, undefined, undefined],
+    ['websocket.main', null, 5, undefined]
+  ])
+  t.throws(() => policiesFor({ other: 1 }), { message: /there are main, more/ })
+})
+
 t.test('makes nothing of nothing', async t => {
   t.same(createPolicies(registration, {})({}), [])
 })

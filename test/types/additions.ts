@@ -57,6 +57,23 @@ app.register(websocket, {
 })
 app.register(websocket, { options: { verifyClient: async () => false } })
 app.register(websocket, { options: { verifyClient: undefined } })
+app.register(websocket, { options: { perMessageDeflate: 'safe', handleProtocols: async protocols => protocols.has('one') && 'one' } })
+app.get('/options-of-ws', {
+  websocket: {
+    maxPayload: 4096,
+    perMessageDeflate: 'safe',
+    handleProtocols: (protocols, request) => {
+      expectType<IncomingMessage>().from(request)
+      return protocols.has('one') && 'one'
+    },
+    verifyClient: async ({ secure }) => secure
+  }
+}, socket => { expectType<WS.WebSocket>().from(socket) })
+app.get('/options-of-ws-off', { websocket: { maxPayload: null, perMessageDeflate: false, handleProtocols: null, verifyClient: false } }, () => {})
+// @ts-expect-error: bytes
+app.get('/wrong', { websocket: { maxPayload: '1mb' } }, () => {})
+// @ts-expect-error: plugin-wide they are in options
+app.register(websocket, { maxPayload: 4096 })
 const verifyClient: VerifyClient = ({ secure }) => secure ? Promise.resolve(true) : false
 const options: WebSocketServerOptions = { verifyClient, maxPayload: 1024 }
 const forWs: WS.ServerOptions = options
