@@ -8,18 +8,18 @@ import type { ClientOptions } from 'ws'
 import type { UpgradeContext } from '../types'
 import { connectInMemory } from './memory'
 import { opened } from './opening'
+import { createReadiness } from './ready'
 
 type Headers = NonNullable<ClientOptions['headers']>
 type InjectWS = FastifyInstance['injectWS']
 
 export function createInjector (fastify: FastifyInstance, httpServer: Server): InjectWS {
-  let isReady = false
-  // Once loaded, ready() fails on an instance other than the root.
-  fastify.addHook('onReady', async () => { isReady = true })
+  const whenReady = createReadiness(fastify)
   return async function injectWS (path = '/', upgradeContext = {}, { onInit, onOpen, protocols, timeout, signal, ...options }: InjectWSOption = {}) {
     const context = upgradeContext as UpgradeContext
     const { offered, perMessageDeflate, headers } = readHeaders(context.headers)
-    if (!isReady) await fastify.ready()
+    const ready = whenReady()
+    if (ready !== undefined) await ready
     const client = new WebSocket(urlOf(path), protocols ?? offered, {
       perMessageDeflate,
       ...options,

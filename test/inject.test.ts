@@ -310,6 +310,14 @@ t.test('headers that are too large for the server of the application are refused
   await t.rejects(app.injectWS('/', { headers }), { message: 'Unexpected server response: 431', statusCode: 431, headers: response.headers, body })
 })
 
+t.test('an application that does not start makes it reject with the reason, and then closes', async t => {
+  const app = fastify()
+  await app.register(websocket)
+  app.addHook('onReady', async () => { throw new Error('no database') })
+  await t.rejects(app.injectWS(), new Error('no database'))
+  await app.close()
+})
+
 t.test('it is equal to the error that a test compares with', async t => {
   const app = fastify()
   t.teardown(() => app.close())

@@ -409,7 +409,9 @@ declare module 'fastify' {
     websocketServer: WS.Server
 
     /**
-     * Opens a websocket to this application over memory, for tests. No port is needed, and no `ready()` before.
+     * Opens a websocket to this application over memory, for tests. No port is needed, and no `ready()` before: the call
+     * starts the application and waits for all of its `onReady` hooks. (An `onReady` hook may call it too, and does not
+     * wait then, if it was added after the plugin.)
      *
      * It goes on under mocked timers (`vi.useFakeTimers()`, `mock.timers`, ...), if the plugin was loaded before they were
      * mocked and `process.nextTick` is not among them. The timers of the application are the mock's.
@@ -418,7 +420,8 @@ declare module 'fastify' {
      * - `upgradeContext`: request headers, and properties of the raw request. Default: `{}`.
      * - `options`: see {@link InjectWSOption}. Default: `{}`.
      *
-     * Resolves to the client's end once it is open. Rejects with a `fastifyWebsocket.InjectWSError`.
+     * Resolves to the client's end once it is open. Rejects with a `fastifyWebsocket.InjectWSError`, or with what made the
+     * application fail to start.
      */
     injectWS: InjectWSFn<RawRequest>
 

@@ -343,6 +343,66 @@ const scenarios: Scenario[] = [
     }
   },
   {
+    name: 'injectWS in an onReady hook does not wait for the hook',
+    async run (stage) {
+      const app = await stage.start(app => {
+        echo(app)
+        app.addHook('onReady', async () => {
+          const client = await stage.inject(app, '/')
+          client?.send('in the hook')
+          await client?.next()
+          client?.socket.terminate()
+        })
+        app.addHook('onReady', async () => { stage.record('the next hook') })
+      }, { listen: false })
+      await app.ready()
+    }
+  },
+  {
+    name: 'injectWS while onReady hooks run waits for the last one',
+    oursOnly: true,
+    differs: ['inject-waits-for-ready'],
+    expect: { app: ['a hook begins', 'a hook ends', 'handler'] },
+    async run (stage) {
+      let proceed = (): void => {}
+      const app = await stage.start(app => {
+        app.get('/', { websocket: true }, () => { stage.record('handler') })
+        app.addHook('onReady', async () => {
+          stage.record('a hook begins')
+          await new Promise<void>(resolve => { proceed = resolve })
+          stage.record('a hook ends')
+        })
+      }, { listen: false })
+      const ready = app.ready()
+      await stage.saw('app', 'begins')
+      const injected = app.injectWS('/')
+      await new Promise(resolve => setTimeout(resolve))
+      proceed()
+      ;(await injected).terminate()
+      await ready
+    }
+  },
+  {
+    name: 'injectWS on an instance of a scope starts the whole application',
+    oursOnly: true,
+    differs: ['inject-waits-for-ready'],
+    expect: { app: ['onReady of the root', 'handler', 'handler'] },
+    async run (stage) {
+      let scope: FastifyInstance | undefined
+      const app = await stage.start(async app => {
+        app.addHook('onReady', async () => { stage.record('onReady of the root') })
+        await app.register(async child => {
+          await child.register(stage.plugin)
+          child.get('/', { websocket: true }, () => { stage.record('handler') })
+          scope = child
+        })
+      }, { plugin: false, listen: false })
+      const sockets = await Promise.all([scope?.injectWS('/'), scope?.injectWS('/')])
+      for (const socket of sockets) socket?.terminate()
+      await app.close()
+    }
+  },
+  {
     name: 'injectWS under a mocked clock opens, echoes, and the clock of the handler is the mocked one',
     async run (stage) {
       const app = await quiet(stage, app => {
