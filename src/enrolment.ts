@@ -1,6 +1,7 @@
 // One registration of the plugin, as the dispatcher of its HTTP server knows it: which upgrades it wants, and what becomes of
 // those that it gets. They go through Fastify's router, or are refused while the application closes.
 
+import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import { FST_WS_CLOSING, FST_WS_HANDSHAKE_FAILED } from './errors'
@@ -8,10 +9,14 @@ import { logError } from './log'
 import { mark } from './upgrade'
 import type { PendingUpgrade, Terms } from './upgrade'
 
+/** Asked about each upgrade before anything else. An error refuses it. */
+export type Gate = (upgrade: PendingUpgrade) => FastifyError | undefined
+
 export class Enrolment implements Terms {
   readonly fastify: FastifyInstance
   readonly handshakeTimeout: number
   readonly upgrades = new Set<PendingUpgrade>()
+  readonly gates: Gate[] = []
   isClosing = false
   readonly #isOurs: (rawRequest: IncomingMessage) => boolean
 
@@ -33,9 +38,17 @@ export class Enrolment implements Terms {
   receive (upgrade: PendingUpgrade): void {
     mark(upgrade.rawRequest, upgrade)
     upgrade.takeTurn(() => {
-      if (this.isClosing) upgrade.refuse(new FST_WS_CLOSING())
-      else this.#route(upgrade)
+      const refusal = this.isClosing ? new FST_WS_CLOSING() : this.#askGates(upgrade)
+      if (refusal === undefined) this.#route(upgrade)
+      else upgrade.refuse(refusal)
     })
+  }
+
+  #askGates (upgrade: PendingUpgrade): FastifyError | undefined {
+    for (const gate of this.gates) {
+      const refusal = gate(upgrade)
+      if (refusal !== undefined) return refusal
+    }
   }
 
   /** From now on every upgrade, also a pending one, is refused with 503. */

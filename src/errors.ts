@@ -35,6 +35,12 @@ export const FST_WS_ORIGIN_REFUSED = createError<[string]>('FST_WS_ORIGIN_REFUSE
 
 export const FST_WS_ORIGIN_MISSING = createError('FST_WS_ORIGIN_MISSING', 'a websocket needs an Origin header here', 403)
 
+export const FST_WS_TOO_MANY_CONNECTIONS = createError('FST_WS_TOO_MANY_CONNECTIONS', 'there are too many websocket connections', 503)
+
+export const FST_WS_TOO_MANY_OF_KEY = createError('FST_WS_TOO_MANY_OF_KEY', 'you have too many websocket connections', 429)
+
+export const FST_WS_TOO_MANY_PENDING = createError('FST_WS_TOO_MANY_PENDING', 'too many websocket upgrades wait for their answer', 503)
+
 export const FST_WS_INJECT_REFUSED = plainError<[Refusal]>('FST_WS_INJECT_REFUSED', ({ statusCode }) => `Unexpected server response: ${statusCode}`)
 
 export const FST_WS_INJECT_FAILED = createError<[string, ErrorOptions?]>('FST_WS_INJECT_FAILED', 'injectWS got no answer: %s', 0)

@@ -111,8 +111,54 @@ declare namespace fastifyWebsocket {
   export type WebsocketOrigin = true | string | RegExp | ReadonlyArray<string | RegExp> |
     ((origin: string, request: FastifyRequest) => boolean | Promise<boolean>)
 
+  /** How many connections of a route there may be. */
+  export interface RouteConnectionLimits {
+    /** To each route, counted after all hooks. Above it: 503 with `Retry-After` (`FST_WS_TOO_MANY_CONNECTIONS`). Default: no limit. */
+    perRoute?: number | null
+
+    /**
+     * Tells whose connection it is (a user, a tenant) once all hooks have run, by a promise too. What it gives is compared as a
+     * string; `null` and `undefined` are not counted. Routes with the same function count together. Needs `perKey`.
+     */
+    key?: ((request: FastifyRequest) => unknown) | null
+
+    /** Of each key. Above it: 429 with `Retry-After` (`FST_WS_TOO_MANY_OF_KEY`). Needs `key`. Default: no limit. */
+    perKey?: number | null
+  }
+
+  /** How many connections there may be. A place is free again when the connection has closed or the upgrade is refused. */
+  export interface ConnectionLimits extends RouteConnectionLimits {
+    /**
+     * In all, upgrades that are not answered yet among them; asked before any hook. Above it: 503 with `Retry-After`
+     * (`FST_WS_TOO_MANY_CONNECTIONS`). Default: no limit.
+     */
+    total?: number | null
+
+    /**
+     * From one address, `request.ip`, so behind a proxy set Fastify's `trustProxy`. Asked before the hooks that are added after
+     * the plugin. Above it: 503 with `Retry-After` (`FST_WS_TOO_MANY_CONNECTIONS`). Default: no limit.
+     */
+    perIp?: number | null
+  }
+
   /** What `register()` takes. Wrong types reject the registration. */
   export interface WebsocketPluginOptions extends WebsocketConnectionOptions {
+    /**
+     * How many connections there may be, see {@link ConnectionLimits}. `perRoute`, `key` and `perKey` may be set on a route too,
+     * where each wins, and `false` there lifts those three.
+     *
+     * Default: no limit.
+     */
+    maxConnections?: ConnectionLimits | false | null
+
+    /**
+     * How many upgrades may wait for their answer (for hooks, `verifyClient` and the like) at once; asked before any hook.
+     * Above it: 503 with `Retry-After` (`FST_WS_TOO_MANY_PENDING`).
+     *
+     * Default: no limit.
+     */
+    maxPending?: number | false | null
+
     /**
      * Told of every error after the 101: a handler that throws or rejects, and the socket's own `error` events. From
      * then on neither the `onError` hook nor `setErrorHandler` is asked. If this function fails in turn, both errors
@@ -215,6 +261,9 @@ declare namespace fastifyWebsocket {
 
   /** Options of the connections of one route, in the place of `websocket: true`. */
   export interface WebsocketRouteConnectionOptions extends WebsocketConnectionOptions {
+    /** How many connections of this route there may be. Each of these wins over the same plugin-wide. */
+    maxConnections?: RouteConnectionLimits | false | null
+
     /**
      * Bytes that a message of a client may have, once it is decompressed; a longer one closes its connection with 1009. 0
      * or `null`: no limit. A whole number up to 2147483647.

@@ -8,7 +8,9 @@ import type { Enrolment } from '../enrolment'
 import { warnOfNearMisses } from '../near-miss'
 import type { Options, Policy, PolicyKind } from '../policy'
 import { handleProtocols } from './handle-protocols'
+import { maxConnections } from './max-connections'
 import { maxPayload } from './max-payload'
+import { maxPending } from './max-pending'
 import { origin } from './origin'
 import { perMessageDeflate } from './per-message-deflate'
 import { verifyClient } from './verify-client'
@@ -28,7 +30,9 @@ export type PolicyMaker = (registration: Registration) => PolicyKind
 
 // In the order in which they have their say.
 const MAKERS: readonly PolicyMaker[] = [
+  maxPending,
   origin,
+  maxConnections,
   maxPayload,
   perMessageDeflate,
   verifyClient,
