@@ -8,6 +8,7 @@ import type { Enrolment } from '../enrolment'
 import { warnOfNearMisses } from '../near-miss'
 import type { Options, Policy, PolicyKind } from '../policy'
 import { handleProtocols } from './handle-protocols'
+import { logClose } from './log-close'
 import { maxPayload } from './max-payload'
 import { origin } from './origin'
 import { perMessageDeflate } from './per-message-deflate'
@@ -32,7 +33,8 @@ const MAKERS: readonly PolicyMaker[] = [
   maxPayload,
   perMessageDeflate,
   verifyClient,
-  handleProtocols
+  handleProtocols,
+  logClose
 ]
 
 /** Checks what is set plugin-wide. */
