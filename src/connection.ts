@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { WebsocketPluginOptions } from '../types'
 import { clearTimeout, setTimeout } from './clock'
+import { tellError, tellOpen } from './diagnostics'
 import { holdMessages } from './early-messages'
 import { FST_WS_HANDSHAKE_FAILED } from './errors'
 import { createHandshaker } from './handshake'
@@ -71,6 +72,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
   function runHandler ({ handler, policies }: RouteRecord, connection: Connection): void {
     const { instance, socket, request } = connection
     listenForErrors(connection)
+    tellOpen(connection)
     try {
       open(policies, connection)
       websocketServer.emit('connection', socket, request.raw, request)
@@ -103,6 +105,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
 
   function handleError (error: unknown, connection: Connection): void {
     const { instance, socket, request, reply } = connection
+    tellError(socket, error)
     if (errorHandler === undefined) {
       logError(request.log, error)
       socket.terminate()
@@ -126,6 +129,7 @@ function onErrorHandlerFailed (error: unknown, failure: unknown, { socket, reque
 // ws closes an erring socket with the code that tells why (1002, 1007, 1009), or a listener of the application chooses
 // one: the client has to get it, so the default is to cut only what is still open later.
 function onSocketError (this: WebSocket, error: Error): void {
+  tellError(this, error)
   const { [kLog]: log }: Logged = this
   if (log !== undefined) logError(log, error)
   const timer = setTimeout(() => { this.terminate() }, CLOSE_GRACE).unref()

@@ -8,6 +8,8 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocket } from 'ws'
 import { clearTimeout, setTimeout } from './clock'
+import { replaceEmit } from './emit'
+import type { Emit } from './emit'
 import { pauseFor, resumeFor } from './pausing'
 
 // Bytes that may wait. A message counts for its data and for what holding it costs, so empty ones are bounded too.
@@ -15,8 +17,6 @@ const BOUND = 1024 * 1024
 const COST = 256
 
 const REASON = 'early messages'
-
-type Emit = (this: WebSocket, event: string | symbol, ...args: unknown[]) => boolean
 
 /** Holds the messages of a socket while nobody listens, at most `limit` milliseconds. Call the result when its handler has settled. */
 export function holdMessages (socket: WebSocket, limit: number, log: FastifyBaseLogger): () => void {
@@ -103,11 +103,6 @@ export function holdMessages (socket: WebSocket, limit: number, log: FastifyBase
     clearTimeout(timer)
     timer = undefined
   }
-}
-
-// Put back by assignment: deleting a property would make the socket a slower and larger object.
-function replaceEmit (socket: WebSocket, emit: Emit): void {
-  Object.defineProperty(socket, 'emit', { value: emit, configurable: true, writable: true, enumerable: false })
 }
 
 // What data is depends on the socket's binaryType.

@@ -105,6 +105,14 @@ declare namespace fastifyWebsocket {
      * Default: none.
      */
     idleTimeout?: number | false | null
+
+    /**
+     * Writes one line to the log when a connection ends: `websocket connection closed`, with the members of
+     * {@link ConnectionSummary}.
+     *
+     * Default: false. `true` means `'info'`.
+     */
+    logClose?: 'info' | boolean | null
   }
 
   /** See `origin` in {@link WebsocketConnectionOptions}. */
@@ -216,6 +224,53 @@ declare namespace fastifyWebsocket {
   export type WebsocketErrorHandler =
     | ((this: FastifyInstance, error: Error, socket: WebSocket, request: FastifyRequest, reply: FastifyReply) => void)
     | ((this: FastifyInstance, error: Error, socket: WebSocket, request: FastifyRequest, reply: FastifyReply) => Promise<void>)
+
+  /** What there is to tell of a connection when it has ended. */
+  export interface ConnectionSummary {
+    /** The URL of the route as it was declared, such as `/rooms/:room`. */
+    url: string
+    /** The close code, 1005 where none came and 1006 where the connection broke off (RFC 6455, section 7.1.5). */
+    code: number
+    reason: string
+    /** Milliseconds that it was open. */
+    duration: number
+    /** Messages that came; those that waited for an async handler count when they are delivered. */
+    messagesReceived: number
+    messagesSent: number
+    /** Bytes that the messages carried, before compression and without frame headers. */
+    bytesReceived: number
+    bytesSent: number
+  }
+
+  /** `diagnostics_channel` `fastify-wss:open`: a connection is open, and its handler about to run. */
+  export interface DiagnosticsOpen {
+    socket: WebSocket
+    request: FastifyRequest
+    /** The URL of the route as it was declared. */
+    url: string
+  }
+
+  /**
+   * `diagnostics_channel` `fastify-wss:close`: a connection has ended. Told of those that opened while the channel had a
+   * subscriber.
+   */
+  export interface DiagnosticsClose extends ConnectionSummary {
+    socket: WebSocket
+  }
+
+  /** `diagnostics_channel` `fastify-wss:refuse`: a websocket upgrade is answered with another status than 101. */
+  export interface DiagnosticsRefuse {
+    rawRequest: IncomingMessage
+    /** Undefined where the answer was not written to a response, as by a listener for `wsClientError`. */
+    statusCode: number | undefined
+  }
+
+  /** `diagnostics_channel` `fastify-wss:error`: an error after the 101, before `errorHandler` is told of it. */
+  export interface DiagnosticsError {
+    socket: WebSocket
+    /** Whatever was thrown. */
+    error: unknown
+  }
 
   /** How open connections are closed when the application closes. */
   export interface ShutdownOptions {

@@ -8,6 +8,7 @@ import type { Enrolment } from '../enrolment'
 import { warnOfNearMisses } from '../near-miss'
 import type { Options, Policy, PolicyKind } from '../policy'
 import { handleProtocols } from './handle-protocols'
+import { logClose } from './log-close'
 import { maxConnections } from './max-connections'
 import { maxPayload } from './max-payload'
 import { maxPending } from './max-pending'
@@ -36,7 +37,8 @@ const MAKERS: readonly PolicyMaker[] = [
   maxPayload,
   perMessageDeflate,
   verifyClient,
-  handleProtocols
+  handleProtocols,
+  logClose
 ]
 
 /** Checks what is set plugin-wide. */

@@ -5,8 +5,10 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { finished } from 'node:stream'
 import { setTimeout } from '../clock'
+import { tellRefusal } from '../diagnostics'
 import { PendingUpgrade } from '../upgrade'
 import type { Terms } from '../upgrade'
+import { isWebsocketUpgrade } from './foreign'
 import { afterEarlierResponses, countReaders, guardSocket, limitStall, readAhead, unguardSocket } from './raw-socket'
 import { UpgradeResponse } from './response'
 
@@ -86,6 +88,7 @@ export class Http1Upgrade extends PendingUpgrade {
     this.stream.pause()
     // Of the request: for an upgrade with a body Node 26 gives a stream of its own in place of the socket.
     limitStall(this.rawRequest.socket, this.#terms.handshakeTimeout)
+    if (isWebsocketUpgrade(this.rawRequest)) tellRefusal(this.rawRequest, this.rawResponse.headersSent ? this.rawResponse.statusCode : undefined)
   }
 
   onResponseSent (): void {

@@ -1,0 +1,69 @@
+// What there is to tell of a connection when it ends. Only where somebody asked for it when the connection opened, because
+// counting costs something for each message. What messages carry is counted, not what is on the wire.
+
+import { performance } from 'node:perf_hooks'
+import type { WebSocket } from 'ws'
+import type { ConnectionSummary } from '../types'
+import type { Connection } from './connection'
+import { replaceEmit } from './emit'
+import type { Emit } from './emit'
+
+const kTraffic = Symbol('fastify-wss.traffic')
+
+type Counted = WebSocket & { [kTraffic]?: Traffic }
+type Traffic = Pick<ConnectionSummary, 'messagesReceived' | 'messagesSent' | 'bytesReceived' | 'bytesSent'>
+
+/** Counts from now on, and tells when the connection has closed. */
+export function onEnd ({ socket, request }: Pick<Connection, 'socket' | 'request'>, tell: (summary: ConnectionSummary) => void): void {
+  const traffic = countTraffic(socket)
+  const url = String(request.routeOptions.url)
+  const begin = performance.now()
+  socket.on('close', (code, reason) => {
+    tell({ url, code, reason: String(reason), duration: performance.now() - begin, ...traffic })
+  })
+}
+
+function countTraffic (socket: WebSocket): Traffic {
+  const counted: Counted = socket
+  counted[kTraffic] ??= startCounting(socket)
+  return counted[kTraffic]
+}
+
+function startCounting (socket: WebSocket): Traffic {
+  const traffic: Traffic = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 }
+  const emit: Emit = socket.emit
+  const { send } = socket
+  replaceEmit(socket, emitCounted)
+  Object.defineProperty(socket, 'send', { value: sendCounted, configurable: true, writable: true, enumerable: false })
+  return traffic
+
+  function emitCounted (this: WebSocket, event: string | symbol, ...args: unknown[]): boolean {
+    if (event === 'message') {
+      traffic.messagesReceived++
+      traffic.bytesReceived += sizeOf(args[0])
+    }
+    return emit.call(this, event, ...args)
+  }
+
+  // ws drops what is sent once the closing handshake has begun, and throws for what cannot be sent.
+  function sendCounted (this: WebSocket, ...args: unknown[]): void {
+    const isSent = socket.readyState === socket.OPEN
+    Reflect.apply(send, this, args)
+    if (!isSent) return
+    if (isWhole(args[1])) traffic.messagesSent++
+    traffic.bytesSent += sizeOf(args[0])
+  }
+}
+
+// Or the last of the fragments that the application sends.
+function isWhole (options: unknown): boolean {
+  return typeof options !== 'object' || options === null || !('fin' in options) || options.fin !== false
+}
+
+// All that ws sends, and all that it delivers: an array is one of fragments there, and one of bytes here.
+function sizeOf (data: unknown): number {
+  if (Array.isArray(data)) return data.reduce((sum, part) => sum + (typeof part === 'number' ? 1 : sizeOf(part)), 0)
+  if (data instanceof Blob) return data.size
+  if (typeof data === 'object' && data !== null && 'byteLength' in data) return Number(data.byteLength)
+  return Buffer.byteLength(String(data ?? ''))
+}
