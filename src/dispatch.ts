@@ -1,7 +1,6 @@
 // Stage 1: an upgrade, whichever way it came in -> the registration of the plugin that it is for.
-// One dispatcher per HTTP server, in which registrations enrol, so that they are no strangers to each other. On an
-// application's own server it outlives the application: that server may still hand over an upgrade, and then somebody has to
-// answer.
+// One dispatcher per HTTP server, in which registrations enrol, so that they are no strangers to each other. It outlives them
+// as long as the server can still hand over an upgrade: then somebody has to answer.
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Enrolment } from './enrolment'
@@ -24,8 +23,8 @@ export function enrol (httpServer: Server, enrolment: Enrolment): () => void {
   dispatcher.enrolments.push(enrolment)
   return function leave () {
     dispatcher.remove(enrolment)
-    // Somebody else's server serves plain requests once nobody listens.
-    if (dispatcher.enrolments.length > 0 || enrolment.fastify.server === httpServer) return
+    if (dispatcher.enrolments.length > 0 || enrolment.hasSecondServer) return
+    // Where nobody listens any more, Node takes an upgrade for a plain request.
     dispatcher.stopListening()
     dispatchers.delete(httpServer)
   }

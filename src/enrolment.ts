@@ -18,6 +18,8 @@ export class Enrolment implements Terms {
   readonly upgrades = new Set<PendingUpgrade>()
   readonly gates: Gate[] = []
   isClosing = false
+  /** For a localhost of two addresses Fastify has a second server, which ends later and hands its upgrades over to the first. */
+  hasSecondServer = false
   readonly #isOurs: (rawRequest: IncomingMessage) => boolean
 
   constructor (fastify: FastifyInstance, handshakeTimeout: number, isOurs: (rawRequest: IncomingMessage) => boolean) {
@@ -54,6 +56,7 @@ export class Enrolment implements Terms {
   /** From now on every upgrade, also a pending one, is refused with 503. */
   refuseUpgrades (): void {
     this.isClosing = true
+    this.hasSecondServer = this.fastify.addresses().length > 1
     for (const upgrade of this.upgrades) upgrade.refuse(new FST_WS_CLOSING())
   }
 

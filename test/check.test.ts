@@ -1,9 +1,10 @@
 import t from 'tap'
 import { inspect } from 'node:util'
-import { BOOLEAN, check, checkKeys, CLOSE_CODE, COUNT, DELAY, fail, FUNCTION, OBJECT, REASON, type Rule, SIZE } from '../src/check'
+import { BOOLEAN, check, checkKeys, CLOSE_CODE, COUNT, DELAY, fail, FUNCTION, FUNCTION_OR_OFF, OBJECT, REASON, type Rule, SIZE } from '../src/check'
 
 const rules: Array<[name: string, rule: Rule, good: unknown[], bad: unknown[]]> = [
   ['a function', FUNCTION, [() => {}, class {}], [{}, 'x', true]],
+  ['a function or off', FUNCTION_OR_OFF, [() => {}, false], [true, {}, 'x']],
   ['an object', OBJECT, [{}, Object.create(null)], [[], 'x', 5, () => {}]],
   ['a boolean', BOOLEAN, [true, false], [0, 'true', {}]],
   ['a delay', DELAY, [1, 0.5, 2 ** 31 - 1], [0, -1, 2 ** 31, NaN, Infinity, '5s']],

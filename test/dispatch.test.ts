@@ -1,8 +1,6 @@
 import t, { type Test } from 'tap'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import { duplexPair } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import type { AddressInfo } from 'node:net'
 import websocket from '../src'
 import { create, type Running, start } from './helpers/app'
@@ -10,7 +8,7 @@ import { type Deferred, deferred } from './helpers/deferred'
 import { checkLeaksAtEnd } from './helpers/leaks'
 import { within } from './helpers/limit'
 import { resolveBothLoopbacks } from './helpers/loopbacks'
-import { connectRaw, type RawClient, upgradeHead } from './helpers/raw-client'
+import { connectRaw, type RawClient } from './helpers/raw-client'
 import { echo } from './helpers/routes'
 
 checkLeaksAtEnd(t)
@@ -142,12 +140,14 @@ t.test('lives through a reset of an upgrade that comes on the second server of l
   await t.resolves(within(closed, 'app.close()'))
 })
 
-t.test('answers an upgrade that its own server hands over after the application has closed', async t => {
-  const running = await start(t, echo)
-  await running.app.close()
-  const [near, far] = duplexPair()
-  running.server.emit('connection', far)
-  near.write(upgradeHead('/'))
-
-  t.match(await within(text(near), 'the answer'), /^HTTP\/1\.1 503 .*FST_WS_CLOSING/s)
+t.test('leaves its own server with the application, whether it has listened or not', async t => {
+  const listening = await start(t, echo)
+  const silent = create(t)
+  await silent.app.register(websocket)
+  await silent.app.ready()
+  for (const { app } of [listening, silent]) {
+    t.equal(app.server.listenerCount('upgrade'), 1)
+    await app.close()
+    t.equal(app.server.listenerCount('upgrade'), 0)
+  }
 })

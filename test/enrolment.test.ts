@@ -1,6 +1,9 @@
 import t from 'tap'
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
+import type { Socket } from 'node:net'
+import { Enrolment } from '../src/enrolment'
+import { Http1Upgrade } from '../src/ways/http1-upgrade'
 import { start } from './helpers/app'
 import { checkLeaksAtEnd } from './helpers/leaks'
 import { within } from './helpers/limit'
@@ -45,6 +48,19 @@ t.test('leaves an upgrade to the others, and logs, when shouldHandle throws', as
 
   t.equal(String(await client.readUntilClose()), 'theirs')
   t.match(await running.logged('undecided'), { level: 50 })
+})
+
+t.test('asks its gates in turn before anything is routed', async t => {
+  const running = await start(t, declare)
+  const seen: string[] = []
+  const enrolment = new Enrolment(running.app, 1000, () => true)
+  const refused = { statusCode: 429, code: 'TOO_MANY', name: 'Error', message: 'slow down' }
+  enrolment.gates.push(() => { seen.push('first'); return undefined }, () => { seen.push('second'); return refused }, () => { seen.push('third'); return undefined })
+  running.server.removeAllListeners('upgrade')
+  running.server.on('upgrade', (rawRequest, rawSocket, head) => { enrolment.receive(new Http1Upgrade(rawRequest, rawSocket as Socket, head, enrolment)) })
+  await assertRefusal(t, running, { path: '/echo', status: 429, body: /TOO_MANY/, clients: 1 })
+
+  t.same(seen, ['first', 'second'])
 })
 
 function declare (app: FastifyInstance): void {

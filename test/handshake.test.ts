@@ -514,3 +514,19 @@ t.test('goes by the options of a route in front of those of the server, which st
   for (const path of ['/no', '/other']) await t.rejects(running.connect(path), { message: 'Unexpected server response: 401' })
   t.match(optionsOf(running.app), server)
 })
+
+t.test('goes by the compression of a route, and takes the first protocol where nobody chooses', async t => {
+  const running = await start(t, app => {
+    const shakeHands = createHandshaker(app.websocketServer, 1000)
+    app.addHook('preHandler', async (request, reply) => {
+      const upgrade = upgradeOf(request.raw)
+      reply.hijack()
+      if (upgrade !== undefined) shakeHands({ upgrade, options: { perMessageDeflate: true }, onOpen: () => {}, onFailure: () => {} })
+    })
+    app.get('/', { websocket: true }, () => {})
+  })
+  const { socket } = await running.connect('/', { protocols: ['first', 'second'], perMessageDeflate: true })
+
+  t.equal(socket.extensions, 'permessage-deflate')
+  t.equal(socket.protocol, 'first')
+})

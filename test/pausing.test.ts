@@ -5,6 +5,7 @@ import { pauseFor, resumeFor } from '../src/pausing'
 import { start, type Client } from './helpers/app'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from './helpers/leaks'
 import { until, within } from './helpers/limit'
+import { OPCODES } from './helpers/raw-client'
 import { flushed } from './helpers/ways'
 
 checkLeaksAtEnd(t)
@@ -89,6 +90,16 @@ t.test('leaves the methods of the socket as they were, and nothing to be seen', 
   t.equal(served.pause, pause)
   t.equal(served.resume, resume)
   t.equal(served.listenerCount('close'), 1, 'that of ws')
+})
+
+t.test('writes to a client that is held back, which finds out whether it is there', async t => {
+  const running = await start(t, app => {
+    app.get('/', { websocket: true }, socket => { pauseFor(socket, 'ours') })
+  })
+  const client = await running.raw()
+  await client.upgrade('/').readResponse()
+
+  t.equal((await client.readFrame()).opcode, OPCODES.pong)
 })
 
 t.test('sees a client leave that is held back', async t => {

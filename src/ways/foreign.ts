@@ -13,11 +13,12 @@ const PARSES_BODIES = 26
 type AskingServer = Server & { shouldUpgradeCallback?: (rawRequest: IncomingMessage) => boolean }
 
 /**
- * True when the request offers the websocket protocol, alone or among others, and is one that may (RFC 6455 section 4.2.1,
- * RFC 9110 section 7.8): HTTP/1.1 or later, which needs a Host.
+ * True when the request offers the websocket protocol, alone or among others (RFC 6455 section 4.2.1), and is one that may:
+ * not HTTP/1.0 (RFC 9110 section 7.8). A missing Host is no reason, as it is none for @fastify/websocket, whose own tests ask
+ * for a websocket without one.
  */
-export function isWebsocketUpgrade ({ httpVersion, headers: { upgrade, host } }: IncomingMessage): boolean {
-  if (upgrade === undefined || host === undefined || httpVersion === '1.0') return false
+export function isWebsocketUpgrade ({ httpVersion, headers: { upgrade } }: IncomingMessage): boolean {
+  if (upgrade === undefined || httpVersion === '1.0') return false
   const offer = upgrade.toLowerCase()
   return offer === 'websocket' || offer.split(',').some(protocol => protocol.trim() === 'websocket')
 }

@@ -161,3 +161,44 @@ t.test('tells the request of a client that leaves before it reads a refusal by w
   t.same(await within(closed, 'the end of the request'), [true])
   await assertServerHoldsNothing(t, running.server)
 })
+
+t.test('leaves the stream to a hook that begins to read it, and refuses it no more', async t => {
+  const running = await start(t, { websocket: { shutdown: { timeout: 50 } } }, app => {
+    app.addHook('onRequest', async (request, reply) => {
+      reply.hijack()
+      await new Promise(setImmediate)
+      request.raw.socket.on('data', bytes => { request.raw.socket.write(bytes) })
+      request.raw.socket.write('mine ')
+    })
+    echo(app)
+  })
+  const client = await running.raw()
+  client.upgrade('/')
+  t.equal(String(await client.readBytes(5)), 'mine ')
+  client.write('tunnelled')
+  t.equal(String(await client.readBytes(9)), 'tunnelled')
+  const closed = running.app.close()
+
+  t.equal((await client.readUntilClose()).length, 0)
+  await t.resolves(within(closed, 'app.close()'))
+})
+
+t.test('drops what the application writes behind a refusal of the plugin', async t => {
+  const running = await start(t, app => {
+    app.addHook('onRequest', (request, reply) => {
+      reply.hijack()
+      request.raw.once('close', () => { app.server.emit('gone') })
+      app.server.once('late', () => { reply.raw.end('late') })
+    })
+    echo(app)
+  })
+  const client = await running.raw()
+  client.upgrade('/')
+  await running.logged('incoming request')
+  const closed = running.app.close()
+  t.match(await client.readResponse(), { status: 503 })
+  running.server.emit('late')
+
+  t.equal((await client.readUntilClose()).length, 0)
+  await t.resolves(within(closed, 'app.close()'))
+})
