@@ -184,6 +184,15 @@ declare namespace fastifyWebsocket {
      */
     preClose?: preCloseHookHandler | preCloseAsyncHookHandler
 
+    /**
+     * Answers by status what otherwise opens and closes, or is not found: an upgrade to a route without a websocket handler
+     * goes to the 404 handler, and a plain request to a route that serves websockets only gets 426 with `Upgrade: websocket`
+     * (`FST_WS_UPGRADE_REQUIRED`).
+     *
+     * Default: false. Such an upgrade opens, is logged and closes with 1005; such a request gets 404.
+     */
+    strictRoutes?: boolean | null
+
     /** How `fastify.close()` parts from the clients. */
     shutdown?: ShutdownOptions
 
