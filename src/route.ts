@@ -9,8 +9,8 @@ import type { WebsocketHandler } from '../types'
 import type { OpenConnection } from './connection'
 import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_ROUTE_TOO_EARLY, FST_WS_UPGRADE_REQUIRED } from './errors'
 import type { PoliciesFor } from './policies'
-import { handshakeOptions, hookInto } from './policy'
-import type { Options, Policy } from './policy'
+import { handshakeOptions, hookInto, takeOverBy } from './policy'
+import type { Options, Policy, TakeOver } from './policy'
 import { upgradeOf } from './upgrade'
 
 /** A route as the plugin read it. */
@@ -20,6 +20,8 @@ export interface RouteRecord {
   policies: readonly Policy[]
   /** What ws is to go by in the handshakes of this route. */
   handshake: ServerOptions | undefined
+  /** What answers in the place of ws. */
+  takeOver: TakeOver | undefined
 }
 
 export interface RouteAdapter {
@@ -69,7 +71,7 @@ export function createRouteAdapter (openConnection: OpenConnection, policiesFor:
 }
 
 function read (handler: WebsocketHandler, policies: readonly Policy[]): RouteRecord {
-  return { handler, policies, handshake: handshakeOptions(policies) }
+  return { handler, policies, handshake: handshakeOptions(policies), takeOver: takeOverBy(policies) }
 }
 
 function isOptions (websocket: unknown): websocket is Options {

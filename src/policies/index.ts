@@ -13,6 +13,7 @@ import { maxPayload } from './max-payload'
 import { maxPending } from './max-pending'
 import { origin } from './origin'
 import { perMessageDeflate } from './per-message-deflate'
+import { upgrade } from './upgrade'
 import { verifyClient } from './verify-client'
 
 /** One registration of the plugin, as its policies need it. */
@@ -36,7 +37,8 @@ const MAKERS: readonly PolicyMaker[] = [
   maxPayload,
   perMessageDeflate,
   verifyClient,
-  handleProtocols
+  handleProtocols,
+  upgrade
 ]
 
 /** Checks what is set plugin-wide. */
