@@ -7,16 +7,20 @@ import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { WebsocketPluginOptions } from '../types'
 import { clearTimeout, setTimeout } from './clock'
+import { adopt } from './connections'
 import { tellError, tellOpen } from './diagnostics'
 import { holdMessages } from './early-messages'
 import { FST_WS_HANDSHAKE_FAILED } from './errors'
 import { createHandshaker } from './handshake'
 import { logError } from './log'
 import { admit, open } from './policy'
+import type { TakeOver } from './policy'
 import { headerLines } from './reply-headers'
 import type { RouteRecord } from './route'
+import { letTakeOver } from './take-over'
 import { isThenable } from './thenable'
 import { upgradeOf } from './upgrade'
+import type { PendingUpgrade } from './upgrade'
 
 /** Answers an upgrade. The promise is pending until the route's policies have admitted it. */
 export type OpenConnection = (instance: FastifyInstance, record: RouteRecord, request: FastifyRequest, reply: FastifyReply) => Promise<void> | undefined
@@ -46,22 +50,20 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
 
   return function openConnection (instance, record, request, reply) {
     const verdict = admit(record.policies, request, reply)
-    if (verdict !== undefined) return verdict.then(() => { answer(instance, record, request, reply) })
-    answer(instance, record, request, reply)
+    if (verdict !== undefined) return verdict.then(() => answer(instance, record, request, reply))
+    return answer(instance, record, request, reply)
   }
 
-  function answer (instance: FastifyInstance, record: RouteRecord, request: FastifyRequest, reply: FastifyReply): void {
+  function answer (instance: FastifyInstance, record: RouteRecord, request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
     const upgrade = upgradeOf(request.raw)
+    if (record.takeOver !== undefined && upgrade?.isPending === true) return leaveTo(record.takeOver, upgrade, instance, record, request, reply)
     reply.hijack()
     if (upgrade?.isPending !== true) return
     upgrade.reply = reply
     shakeHands({
       upgrade,
       options: record.handshake,
-      onOpen: socket => {
-        const connection: Connection = { instance, socket, request, reply, fail: error => { handleError(error, connection) } }
-        runHandler(record, connection)
-      },
+      onOpen: socket => { runHandler(record, instance, socket, request, reply) },
       onFailure: error => {
         logError(request.log, error)
         upgrade.fail(new FST_WS_HANDSHAKE_FAILED())
@@ -69,8 +71,16 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
     })
   }
 
-  function runHandler ({ handler, policies }: RouteRecord, connection: Connection): void {
-    const { instance, socket, request } = connection
+  async function leaveTo (takeOver: TakeOver, upgrade: PendingUpgrade, instance: FastifyInstance, record: RouteRecord, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    upgrade.reply = reply
+    const socket = await letTakeOver(takeOver, instance, upgrade, request, reply)
+    if (socket === undefined) return
+    adopt(websocketServer, socket)
+    runHandler(record, instance, socket, request, reply)
+  }
+
+  function runHandler ({ handler, policies }: RouteRecord, instance: FastifyInstance, socket: WebSocket, request: FastifyRequest, reply: FastifyReply): void {
+    const connection: Connection = { instance, socket, request, reply, fail: error => { handleError(error, connection) } }
     listenForErrors(connection)
     tellOpen(connection)
     try {

@@ -7,6 +7,22 @@ export function connectionsOf (websocketServer: WebSocketServer): Set<WebSocket>
   return websocketServer.clients ?? trackConnections(websocketServer)
 }
 
+/** Takes in a socket that the application opened without the websocketServer. */
+export function adopt (websocketServer: WebSocketServer, socket: WebSocket): void {
+  const { clients }: { clients?: Set<WebSocket> } = websocketServer
+  if (clients === undefined || clients.has(socket)) return
+  clients.add(socket)
+  socket.once('close', () => {
+    clients.delete(socket)
+    if (clients.size === 0 && waitsForLast(websocketServer)) websocketServer.emit('close')
+  })
+}
+
+/** Whether it is closing: then ws tells the end of the last client of its own, and it keeps that behind this property. */
+function waitsForLast (websocketServer: WebSocketServer): boolean {
+  return Reflect.get(websocketServer, '_shouldEmitClose') === true
+}
+
 function trackConnections (websocketServer: WebSocketServer): Set<WebSocket> {
   const connections = new Set<WebSocket>()
   websocketServer.on('connection', socket => {

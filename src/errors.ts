@@ -41,6 +41,10 @@ export const FST_WS_TOO_MANY_OF_KEY = createError('FST_WS_TOO_MANY_OF_KEY', 'you
 
 export const FST_WS_TOO_MANY_PENDING = createError('FST_WS_TOO_MANY_PENDING', 'too many websocket upgrades wait for their answer', 503)
 
+export const FST_WS_UPGRADE_REQUIRED = createError('FST_WS_UPGRADE_REQUIRED', 'this route serves websockets only', 426)
+
+export const FST_WS_INVALID_UPGRADE_RESULT = createError('FST_WS_INVALID_UPGRADE_RESULT', 'upgrade has to give a WebSocket or nothing', 500, TypeError)
+
 export const FST_WS_INJECT_REFUSED = plainError<[Refusal]>('FST_WS_INJECT_REFUSED', ({ statusCode }) => `Unexpected server response: ${statusCode}`)
 
 export const FST_WS_INJECT_FAILED = createError<[string, ErrorOptions?]>('FST_WS_INJECT_FAILED', 'injectWS got no answer: %s', 0)

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 
 // What options.ts reads; and options of ws, which are looked for in the wrong place.
 const OURS = [
-  'errorHandler', 'handshakeTimeout', 'options', 'preClose', 'shouldHandle', 'shutdown',
+  'errorHandler', 'handshakeTimeout', 'options', 'preClose', 'shouldHandle', 'shutdown', 'strictRoutes',
   'options.clientTracking', 'options.handleProtocols', 'options.maxPayload', 'options.perMessageDeflate', 'options.server', 'options.verifyClient'
 ]
 

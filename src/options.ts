@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage, Server } from 'node:http'
 import type { ServerOptions } from 'ws'
 import type { WebsocketPluginOptions } from '../types'
-import { check, checkKeys, CLOSE_CODE, COUNT, DELAY, fail, FUNCTION, OBJECT, REASON, SIZE } from './check'
+import { BOOLEAN, check, checkKeys, CLOSE_CODE, COUNT, DELAY, fail, FUNCTION, OBJECT, REASON, SIZE } from './check'
 import type { Rule } from './check'
 import { FST_WS_INVALID_ERROR_HANDLER, FST_WS_INVALID_PRE_CLOSE, FST_WS_NO_SERVER } from './errors'
 import { SAFE_DEFLATE } from './safe-deflate'
@@ -18,6 +18,7 @@ export interface Settings {
   preClose: WebsocketPluginOptions['preClose']
   shouldHandle: ((rawRequest: IncomingMessage) => boolean) | undefined
   handshakeTimeout: number
+  strictRoutes: boolean
   shutdown: { code: number | undefined, reason: string | undefined, timeout: number, batch: number, interval: number }
 }
 
@@ -38,6 +39,7 @@ export function readOptions (fastify: FastifyInstance, given: WebsocketPluginOpt
   if (given.preClose && typeof given.preClose !== 'function') throw new FST_WS_INVALID_PRE_CLOSE()
   check('shouldHandle', given.shouldHandle, FUNCTION)
   check('handshakeTimeout', given.handshakeTimeout, DELAY)
+  check('strictRoutes', given.strictRoutes, BOOLEAN)
   const { server, ...websocketServerOptions } = readWebsocketServerOptions(fastify, given.options)
   return {
     httpServer: (server ?? fastify.server) as Server,
@@ -46,6 +48,7 @@ export function readOptions (fastify: FastifyInstance, given: WebsocketPluginOpt
     preClose: given.preClose || undefined,
     shouldHandle: given.shouldHandle ?? undefined,
     handshakeTimeout: given.handshakeTimeout ?? HANDSHAKE_TIMEOUT,
+    strictRoutes: given.strictRoutes ?? false,
     shutdown: readShutdown(given.shutdown)
   }
 }

@@ -28,14 +28,14 @@ export function websocketPlugin (fastify: FastifyInstance, given: WebsocketPlugi
 function wire (fastify: FastifyInstance, given: WebsocketPluginOptions): void {
   if (fastify.hasDecorator('websocketServer')) throw new FST_WS_ALREADY_REGISTERED()
   const settings = readOptions(fastify, given)
-  const { httpServer, handshakeTimeout, errorHandler, shouldHandle } = settings
+  const { httpServer, handshakeTimeout, errorHandler, shouldHandle, strictRoutes } = settings
   const websocketServer = new WebSocketServer(settings.websocketServerOptions)
   const routes = new OwnRoutes(fastify)
 
   const enrolment = new Enrolment(fastify, handshakeTimeout, shouldHandle ?? (rawRequest => routes.matches(rawRequest)))
   const leave = enrol(httpServer, enrolment)
   const openConnection = createConnectionOpener(websocketServer, errorHandler, handshakeTimeout)
-  const { adaptRoute, refuseEarlyRoute } = createRouteAdapter(openConnection, createPolicies({ fastify, websocketServer, enrolment }, { ...given }), route => { routes.add(route) })
+  const { adaptRoute, refuseEarlyRoute } = createRouteAdapter(openConnection, createPolicies({ fastify, websocketServer, enrolment }, { ...given }), strictRoutes, route => { routes.add(route) })
   const { closeConnections, finish } = createShutdown(websocketServer, enrolment, leave, settings)
   const injectWS = createInjector(fastify, httpServer)
 

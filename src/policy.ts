@@ -1,7 +1,8 @@
 // What an option does in the way of a connection. Policies are made once per route, of the options that were checked at its
 // declaration; whoever runs them knows none by name, and a route without any pays nothing.
 
-import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { Duplex } from 'node:stream'
 import type { ServerOptions } from 'ws'
 import type { Connection } from './connection'
 import { upgradeOf } from './upgrade'
@@ -14,9 +15,14 @@ export interface Policy {
   admit?: (request: FastifyRequest, reply: FastifyReply) => unknown
   /** What ws is to go by in this handshake, in front of the options of the server. */
   handshake?: ServerOptions
+  /** Answers the upgrade in the place of ws. */
+  takeOver?: TakeOver
   /** The connection is open and its handler about to run. Returns what is to be done when it has closed. */
   open?: (connection: Connection) => (() => void) | undefined
 }
+
+/** Gives the websocket that it opened; nothing means that the stream is no more ours. */
+export type TakeOver = (this: FastifyInstance, request: FastifyRequest, stream: Duplex, head: Buffer) => unknown
 
 /** What the options are set to, by name. */
 export type Options = Readonly<Record<string, unknown>>
@@ -62,6 +68,11 @@ async function askEach (policies: readonly Policy[], request: FastifyRequest, re
 export function handshakeOptions (policies: readonly Policy[]): ServerOptions | undefined {
   const options: ServerOptions = Object.assign({}, ...policies.map(({ handshake }) => handshake))
   return Object.keys(options).length === 0 ? undefined : options
+}
+
+/** Undefined where ws answers. */
+export function takeOverBy (policies: readonly Policy[]): TakeOver | undefined {
+  return policies.find(({ takeOver }) => takeOver !== undefined)?.takeOver
 }
 
 export function open (policies: readonly Policy[], connection: Connection): void {

@@ -7,10 +7,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, Rout
 import type { ServerOptions, WebSocket } from 'ws'
 import type { WebsocketHandler } from '../types'
 import type { OpenConnection } from './connection'
-import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_ROUTE_TOO_EARLY } from './errors'
+import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_ROUTE_TOO_EARLY, FST_WS_UPGRADE_REQUIRED } from './errors'
 import type { PoliciesFor } from './policies'
-import { handshakeOptions, hookInto } from './policy'
-import type { Options, Policy } from './policy'
+import { handshakeOptions, hookInto, takeOverBy } from './policy'
+import type { Options, Policy, TakeOver } from './policy'
 import { upgradeOf } from './upgrade'
 
 /** A route as the plugin read it. */
@@ -20,6 +20,8 @@ export interface RouteRecord {
   policies: readonly Policy[]
   /** What ws is to go by in the handshakes of this route. */
   handshake: ServerOptions | undefined
+  /** What answers in the place of ws. */
+  takeOver: TakeOver | undefined
 }
 
 export interface RouteAdapter {
@@ -33,7 +35,7 @@ const kRecord = Symbol('fastify-wss.route')
 
 type Config = NonNullable<RouteOptions['config']> & { [kRecord]?: RouteRecord }
 
-export function createRouteAdapter (openConnection: OpenConnection, policiesFor: PoliciesFor, onWebsocketRoute: (route: RouteOptions) => void): RouteAdapter {
+export function createRouteAdapter (openConnection: OpenConnection, policiesFor: PoliciesFor, isStrict: boolean, onWebsocketRoute: (route: RouteOptions) => void): RouteAdapter {
   return { adaptRoute, refuseEarlyRoute }
 
   function adaptRoute (this: FastifyInstance, route: RouteOptions): void {
@@ -41,7 +43,7 @@ export function createRouteAdapter (openConnection: OpenConnection, policiesFor:
     const isWebsocketOnly = Boolean(route.websocket) && !(route.wsHandler && isOptions(route.websocket))
     const isHead = methodsOf(route).every(method => method === 'HEAD')
     if (isWebsocketOnly && (!isHead || route.schema)) hide(route)
-    const plainHandler = isWebsocketOnly ? answerNotFound : route.handler
+    const plainHandler = isWebsocketOnly ? isStrict ? requireUpgrade : answerNotFound : route.handler
     // Fastify declares a HEAD route beside each GET route, of the same options. It cannot be upgraded.
     const record = isWebsocket && !isHead ? readRoute(route, isWebsocketOnly) : read(closeUnhandled, [])
     mark(route, record)
@@ -53,6 +55,7 @@ export function createRouteAdapter (openConnection: OpenConnection, policiesFor:
     if (isWebsocket) onWebsocketRoute(route)
     route.handler = function handleRoute (this: FastifyInstance, request, reply) {
       if (upgradeOf(request.raw) === undefined) return plainHandler.call(this, request, reply)
+      if (isStrict && !isWebsocket) return reply.callNotFound()
       return openConnection(this, record, request, reply)
     }
   }
@@ -68,7 +71,7 @@ export function createRouteAdapter (openConnection: OpenConnection, policiesFor:
 }
 
 function read (handler: WebsocketHandler, policies: readonly Policy[]): RouteRecord {
-  return { handler, policies, handshake: handshakeOptions(policies) }
+  return { handler, policies, handshake: handshakeOptions(policies), takeOver: takeOverBy(policies) }
 }
 
 function isOptions (websocket: unknown): websocket is Options {
@@ -102,6 +105,12 @@ function hide (route: RouteOptions): void {
 
 const answerNotFound: RouteHandlerMethod = function answerNotFound (_request, reply) {
   reply.code(404).send()
+}
+
+// RFC 9110 section 15.5.22. In HTTP/2 there are no such headers.
+const requireUpgrade: RouteHandlerMethod = function requireUpgrade (request, reply) {
+  if (request.raw.httpVersionMajor === 1) reply.headers({ upgrade: 'websocket', connection: 'Upgrade' })
+  reply.send(new FST_WS_UPGRADE_REQUIRED())
 }
 
 function closeUnhandled (this: FastifyInstance, socket: WebSocket, request: FastifyRequest): void {

@@ -54,6 +54,12 @@ export abstract class PendingUpgrade {
   /** Before anybody else reads from the stream. */
   abstract unwatchClient (): void
 
+  /** Gives the stream to the application as it would be without us: nothing flows until somebody listens. */
+  abstract handOver (): void
+
+  /** The stream is the application's from now on. */
+  abstract take (): void
+
   /** ws has written the 101: nothing of the HTTP exchange may hold on to the stream any more. */
   abstract accept (): void
 
@@ -62,6 +68,9 @@ export abstract class PendingUpgrade {
 
   /** Whether the application's own code reads the stream, or has written to it, without a response. */
   abstract isTaken (): boolean
+
+  /** Whether the application's own code has written to the stream, without a response. */
+  abstract isWritten (): boolean
 
   /** Drops what the application still writes to a response that is whole. */
   protected abstract seal (): void

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import { type Connection, createConnectionOpener } from '../src/connection'
 import { readMessages } from '../src/extras/testing'
 import type { WebsocketErrorHandler, WebsocketHandler, WebsocketPluginOptions } from '../types'
@@ -305,7 +305,7 @@ for (const isAdmitted of [true, false]) {
       const openConnection = createConnectionOpener(app.websocketServer, undefined, 1000)
       const admit = async (): Promise<void> => { if (!isAdmitted) throw Object.assign(new Error('not you'), { statusCode: 403 }) }
       const handler = (socket: WebSocket): void => { socket.send('hello') }
-      app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler, policies: [{ admit }], handshake: undefined }, request, reply) })
+      app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler, policies: [{ admit }], handshake: undefined, takeOver: undefined }, request, reply) })
       app.get('/', { websocket: true }, () => {})
     })
     if (isAdmitted) t.equal(String(await (await running.connect()).inbox.next()), 'hello')
@@ -317,7 +317,7 @@ t.test('gives a policy of an open connection the end of every error', async t =>
   const running = await start(t, app => {
     const openConnection = createConnectionOpener(app.websocketServer, undefined, 1000)
     const open = ({ socket, fail }: Connection): undefined => { socket.once('message', () => { fail(new Error('the policy says so')) }) }
-    app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler: () => {}, policies: [{ open }], handshake: undefined }, request, reply) })
+    app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler: () => {}, policies: [{ open }], handshake: undefined, takeOver: undefined }, request, reply) })
     app.get('/', { websocket: true }, () => {})
   })
   const { socket, inbox } = await running.connect()
@@ -325,4 +325,20 @@ t.test('gives a policy of an open connection the end of every error', async t =>
 
   t.equal((await inbox.closed).code, 1006)
   t.match(await running.logged('the policy says so'), { level: 50 })
+})
+
+t.test('gives a websocket that the application opens in the place of ws to the handler, and its errors to the errorHandler', async t => {
+  const own = new WebSocketServer({ noServer: true })
+  const failed = deferred<unknown[]>()
+  const running = await start(t, { websocket: { errorHandler (error, socket, request) { failed.resolve([error.message, request.url, socket.readyState]) } } }, app => {
+    app.get('/', {
+      websocket: {
+        upgrade: async ({ raw, url }, rawSocket, head) => url === '/?raw' ? undefined : await new Promise<WebSocket>(resolve => { own.handleUpgrade(raw, rawSocket, head, resolve) })
+      }
+    }, () => { throw new Error('by the handler') })
+  })
+  await running.connect()
+  t.strictSame(await failed.promise, ['by the handler', '/', 1])
+  const client = (await running.raw()).upgrade('/?raw')
+  client.reset()
 })

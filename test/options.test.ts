@@ -21,6 +21,7 @@ t.test('an application that asks for nothing gets the defaults', async t => {
   t.equal(settings.preClose, undefined)
   t.equal(settings.shouldHandle, undefined)
   t.equal(settings.handshakeTimeout, 30_000)
+  t.equal(settings.strictRoutes, false)
   t.same(settings.shutdown, { code: undefined, reason: undefined, timeout: 10_000, batch: Infinity, interval: 1000 })
 })
 
@@ -76,6 +77,7 @@ const wrong: Array<[name: string, given: unknown, code: string, message: string 
     ['options.WebSocket', { options: { WebSocket: {} } }],
     ['options.maxPayload', { options: { maxPayload: '1mb' } }],
     ['options.maxPayload', { options: { maxPayload: -1 } }],
+    ['strictRoutes', { strictRoutes: 'yes' }],
     ['options.perMessageDeflate', { options: { perMessageDeflate: 'yes' } }],
     ['options.port', { options: { port: 8080 } }],
     ['shouldHandle', { shouldHandle: true }],

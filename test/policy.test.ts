@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { Connection } from '../src/connection'
-import { admit, handshakeOptions, hookInto, open, type Policy } from '../src/policy'
+import { admit, handshakeOptions, hookInto, open, takeOverBy, type Policy } from '../src/policy'
 import { start } from './helpers/app'
 import { checkLeaksAtEnd } from './helpers/leaks'
 
@@ -48,6 +48,12 @@ t.test('lets each policy open, and end with the socket', async t => {
   socket.emit('close')
 
   t.same(seen, ['open a', 'open b', 'close a', 'close b'])
+})
+
+t.test('tells who answers in the place of ws', async t => {
+  const takeOver = () => {}
+  t.equal(takeOverBy([]), undefined)
+  t.equal(takeOverBy([{}, { takeOver }]), takeOver)
 })
 
 t.test('puts the handshakes of all together, the later in front', async t => {

@@ -1,9 +1,15 @@
 import fastify from 'fastify'
+import type { FastifyError } from 'fastify'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import t from 'tap'
 import websocket from '../src'
-import { start } from './helpers/app'
+import { start, TRANSPORTS } from './helpers/app'
+import { certificate } from './helpers/certificate'
 import { checkLeaksAtEnd } from './helpers/leaks'
+import { within } from './helpers/limit'
 import { upgradeHead } from './helpers/raw-client'
+import { connectBy, transportOf, WAYS } from './helpers/ways'
 
 checkLeaksAtEnd(t)
 
@@ -202,4 +208,49 @@ t.test('an option of a route that is not known is refused where it is declared',
   const options: object = { nothing: 5 }
 
   t.throws(() => app.get('/', { websocket: options }, noop), { code: 'FST_WS_INVALID_OPTION', message: /websocket\.nothing is not known/ })
+})
+
+for (const way of WAYS) {
+  t.test(`with strictRoutes a route without a websocket handler refuses an upgrade as not found, over ${way}`, async t => {
+    const running = await start(t, { over: transportOf(way), websocket: { strictRoutes: true } }, app => {
+      app.setNotFoundHandler(async (_request, reply) => await reply.code(404).header('x-why', 'nothing').send('nothing here'))
+      app.get('/plain', async () => 'plain')
+      app.post('/posted', async () => 'posted')
+      app.get('/', { websocket: true }, socket => { socket.send('hello') })
+    })
+    await t.rejects(connectBy(t, way, running, '/plain'), { message: 'Unexpected server response: 404' })
+    t.equal(String(await (await connectBy(t, way, running)).inbox.next()), 'hello')
+    t.equal((await running.app.inject('/plain')).body, 'plain')
+    const client = await running.raw()
+    t.match(await client.upgrade('/plain').readResponse(), { status: 404, body: 'nothing here', headers: { 'x-why': 'nothing', connection: 'close' } })
+    t.equal((await (await running.raw()).write(upgradeHead('/posted').replace('GET', 'POST')).readResponse()).status, 404)
+    t.notOk(running.log.some(({ msg }) => msg.startsWith('closed incoming')))
+  })
+}
+
+for (const over of TRANSPORTS) {
+  t.test(`with strictRoutes a plain request to a websocket route is told to upgrade, over ${over}`, async t => {
+    const running = await start(t, { over, websocket: { strictRoutes: true } }, app => {
+      app.setErrorHandler(async (error: FastifyError, _request, reply) => await reply.code(error.statusCode ?? 500).send(error.code))
+      app.get('/', { websocket: true }, noop)
+      app.route({ method: 'GET', url: '/both', handler: async () => 'plain', wsHandler: noop })
+    })
+    const client = await running.raw()
+    for (let i = 0; i < 2; i++) {
+      const response = await client.request('GET', '/').readResponse()
+      t.match(response, { status: 426, headers: { upgrade: 'websocket', connection: 'Upgrade' }, body: 'FST_WS_UPGRADE_REQUIRED' })
+    }
+    t.match(await client.request('HEAD', '/').readResponse({ head: true }), { status: 426, headers: { upgrade: 'websocket' } })
+    t.match(await client.request('GET', '/both').readResponse(), { status: 200, body: 'plain' }, 'the connection is kept')
+    t.match(await running.app.inject('/'), { statusCode: 426, headers: { upgrade: 'websocket' } })
+  })
+}
+
+t.test('with strictRoutes a request over HTTP/2 is told so without headers that it has not', async t => {
+  const running = await start(t, { over: 'http2', websocket: { strictRoutes: true } }, app => { app.get('/', { websocket: true }, noop) })
+  const session = connect(running.url(), { ca: certificate.cert })
+  t.teardown(() => { session.destroy() })
+  const [headers] = await within(once(session.request({ ':path': '/' }), 'response'), 'the response')
+  t.equal(headers[':status'], 426)
+  t.notOk('upgrade' in headers)
 })

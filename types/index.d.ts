@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type {
   ContextConfigDefault,
@@ -192,6 +193,15 @@ declare namespace fastifyWebsocket {
      */
     preClose?: preCloseHookHandler | preCloseAsyncHookHandler
 
+    /**
+     * Answers by status what otherwise opens and closes, or is not found: an upgrade to a route without a websocket handler
+     * goes to the 404 handler, and a plain request to a route that serves websockets only gets 426 with `Upgrade: websocket`
+     * (`FST_WS_UPGRADE_REQUIRED`).
+     *
+     * Default: false. Such an upgrade opens, is logged and closes with 1005; such a request gets 404.
+     */
+    strictRoutes?: boolean | null
+
     /** How `fastify.close()` parts from the clients. */
     shutdown?: ShutdownOptions
 
@@ -316,6 +326,21 @@ declare namespace fastifyWebsocket {
 
   /** Options of the connections of one route, in the place of `websocket: true`. */
   export interface WebsocketRouteConnectionOptions extends WebsocketConnectionOptions {
+    /**
+     * Answers upgrades in the place of `ws`, once all hooks have run: for a proxy, or a negotiation of one's own. `this` is the
+     * Fastify instance of the route's own scope, `head` what came behind the request.
+     *
+     * - A `WebSocket` that it gives goes on to the handler as any, and is one of `websocketServer.clients`.
+     * - Where it gives nothing, the raw socket is the application's: the handler does not run, and nothing of the plugin reads
+     *   or writes there any more. `fastify.close()` ends it after `shutdown.timeout`.
+     * - What it throws refuses as in a hook, by its `statusCode`, unless something was written: then the connection is cut.
+     *
+     * Does not go with `maxPayload`, `perMessageDeflate`, `handleProtocols` and `verifyClient`, which are for `ws`.
+     *
+     * Default: `ws` answers.
+     */
+    upgrade?: WebsocketUpgrade | false | null
+
     /** How many connections of this route there may be. Each of these wins over the same plugin-wide. */
     maxConnections?: RouteConnectionLimits | false | null
 
@@ -356,6 +381,11 @@ declare namespace fastifyWebsocket {
    * but not such windows is served without it.
    */
   export type PerMessageDeflate = boolean | 'safe' | WS.PerMessageDeflateOptions
+
+  /** See `upgrade` in {@link WebsocketRouteConnectionOptions}. */
+  export type WebsocketUpgrade =
+    | ((this: FastifyInstance, request: FastifyRequest, rawSocket: Duplex, head: Buffer) => WebSocket | void)
+    | ((this: FastifyInstance, request: FastifyRequest, rawSocket: Duplex, head: Buffer) => Promise<WebSocket | void>)
 
   /**
    * Chooses one of the subprotocols that the client offers, or `false` for none; by a promise too, while which the upgrade

@@ -14,6 +14,7 @@ import { maxPayload } from './max-payload'
 import { maxPending } from './max-pending'
 import { origin } from './origin'
 import { perMessageDeflate } from './per-message-deflate'
+import { upgrade } from './upgrade'
 import { verifyClient } from './verify-client'
 
 /** One registration of the plugin, as its policies need it. */
@@ -38,6 +39,7 @@ const MAKERS: readonly PolicyMaker[] = [
   perMessageDeflate,
   verifyClient,
   handleProtocols,
+  upgrade,
   logClose
 ]
 

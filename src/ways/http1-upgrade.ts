@@ -9,7 +9,7 @@ import { tellRefusal } from '../diagnostics'
 import { PendingUpgrade } from '../upgrade'
 import type { Terms } from '../upgrade'
 import { isWebsocketUpgrade } from './foreign'
-import { afterEarlierResponses, countReaders, guardSocket, limitStall, readAhead, unguardSocket } from './raw-socket'
+import { afterEarlierResponses, countReaders, guardSocket, limitStall, readAhead, stopFlow, unguardSocket } from './raw-socket'
 import { UpgradeResponse } from './response'
 
 // How long a refused client may keep its half of the connection open once it has been sent everything.
@@ -62,10 +62,24 @@ export class Http1Upgrade extends PendingUpgrade {
     this.#putBack = undefined
   }
 
+  handOver (): void {
+    this.unwatchClient()
+    stopFlow(this.stream)
+  }
+
+  take (): void {
+    this.unwatchClient()
+    this.#isRead = true
+  }
+
   // Who took it has not hijacked the reply for sure: if it comes to a response or to the handler after all, those count.
   isTaken (): boolean {
     this.#isRead ||= this.#putBack === undefined && countReaders(this.stream) > this.#readersBefore
-    return this.#isRead || (this.stream.bytesWritten !== this.#bytesBefore && !this.rawResponse.headersSent)
+    return this.#isRead || this.isWritten()
+  }
+
+  isWritten (): boolean {
+    return this.stream.bytesWritten !== this.#bytesBefore && !this.rawResponse.headersSent
   }
 
   accept (): void {

@@ -104,6 +104,15 @@ export function readAhead (rawSocket: Socket, isTaken: () => boolean, onOtherRea
 }
 
 /**
+ * Nothing flows until somebody reads, by whichever way. Node hands sockets to 'upgrade' listeners like that, and documents the
+ * property, which it sets itself there, as one to read.
+ */
+export function stopFlow (rawSocket: Socket): void {
+  rawSocket.pause()
+  Object.assign(rawSocket, { readableFlowing: null })
+}
+
+/**
  * Cuts a client that stops reading its response for so many milliseconds. A response that is slow by itself may take longer.
  * A Duplex that is no socket has no such limit of its own.
  */

@@ -2,6 +2,7 @@ import t from 'tap'
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import type { VerifyClientCallbackAsync } from 'ws'
+import { upgradeOf, type PendingUpgrade } from '../../src/upgrade'
 import { start } from '../helpers/app'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
 import { until, within } from '../helpers/limit'
@@ -201,4 +202,35 @@ t.test('drops what the application writes behind a refusal of the plugin', async
 
   t.equal((await client.readUntilClose()).length, 0)
   await t.resolves(within(closed, 'app.close()'))
+})
+
+t.test('hands the stream over with what was read ahead, and is taken then', async t => {
+  let upgrade: PendingUpgrade | undefined
+  const states: boolean[] = []
+  const running = await start(t, app => {
+    app.addHook('onRequest', async ({ raw }, reply) => {
+      reply.hijack()
+      await once(app.server, 'go')
+      upgrade = upgradeOf(raw)
+      upgrade?.handOver()
+      states.push(upgrade?.isTaken() ?? true, upgrade?.isWritten() ?? true)
+      upgrade?.take()
+      states.push(upgrade?.isTaken() ?? false, upgrade?.isWritten() ?? true)
+      upgrade?.stream.write('HTTP/1.1 101 Mine\r\n\r\n')
+      states.push(upgrade?.isWritten() ?? false)
+      upgrade?.refuse({ name: 'Error', code: 'LATE', message: 'too late' })
+      upgrade?.stream.pipe(upgrade.stream)
+    })
+    echo(app)
+  })
+  const client = await running.raw()
+  client.upgrade('/')
+  await running.logged('incoming request')
+  client.write('before')
+  await new Promise(setImmediate)
+  running.server.emit('go')
+  t.equal((await client.readResponse()).status, 101)
+  client.write(' and after')
+  t.equal(String(await client.readBytes(16)), 'before and after')
+  t.strictSame(states, [false, false, true, false, true])
 })

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { duplexPair, PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { countReaders, readAhead, watchForOthers } from '../../src/ways/raw-socket'
+import { countReaders, readAhead, stopFlow, watchForOthers } from '../../src/ways/raw-socket'
 import { type Running, start, TRANSPORTS } from '../helpers/app'
 import { deferred } from '../helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
@@ -109,6 +109,26 @@ t.test('steps back from a socket that somebody else begins to read, in order and
     await until(() => String(Buffer.concat(seen)) === 'ahead and after', `all of it by ${event}`)
     rawSocket.on('data', () => {})
     t.equal(others, 1, 'told once')
+  }
+})
+
+t.test('stops a flow until somebody reads, by whichever way', async t => {
+  const readers: Array<(rawSocket: Socket, onText: (text: string) => void) => void> = [
+    (rawSocket, onText) => { rawSocket.on('data', bytes => { onText(String(bytes)) }) },
+    (rawSocket, onText) => { rawSocket.on('readable', () => { onText(String(rawSocket.read())) }) },
+    (rawSocket, onText) => { rawSocket.pipe(new PassThrough()).on('data', bytes => { onText(String(bytes)) }) },
+    (rawSocket, onText) => { rawSocket.resume().on('data', bytes => { onText(String(bytes)) }) }
+  ]
+  for (const read of readers) {
+    const { rawSocket, client } = await upgraded(t)
+    rawSocket.resume()
+    stopFlow(rawSocket)
+    const { bytesRead } = rawSocket
+    client.write('hello')
+    await until(() => rawSocket.bytesRead > bytesRead, 'the bytes')
+    await new Promise(setImmediate)
+    const text = await within(new Promise<string>(resolve => { read(rawSocket, resolve) }), 'the text')
+    t.equal(text, 'hello')
   }
 })
 
