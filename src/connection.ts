@@ -15,6 +15,7 @@ import { logError } from './log'
 import { admit, open } from './policy'
 import { headerLines } from './reply-headers'
 import type { RouteRecord } from './route'
+import { abortOnClose } from './signal'
 import { isThenable } from './thenable'
 import { upgradeOf } from './upgrade'
 
@@ -72,6 +73,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
   function runHandler ({ handler, policies }: RouteRecord, connection: Connection): void {
     const { instance, socket, request } = connection
     listenForErrors(connection)
+    abortOnClose(connection)
     tellOpen(connection)
     try {
       open(policies, connection)
