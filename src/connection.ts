@@ -17,6 +17,7 @@ import { admit, open } from './policy'
 import type { TakeOver } from './policy'
 import { headerLines } from './reply-headers'
 import type { RouteRecord } from './route'
+import { abortOnClose } from './signal'
 import { letTakeOver } from './take-over'
 import { isThenable } from './thenable'
 import { upgradeOf } from './upgrade'
@@ -82,6 +83,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
   function runHandler ({ handler, policies }: RouteRecord, instance: FastifyInstance, socket: WebSocket, request: FastifyRequest, reply: FastifyReply): void {
     const connection: Connection = { instance, socket, request, reply, fail: error => { handleError(error, connection) } }
     listenForErrors(connection)
+    abortOnClose(connection)
     tellOpen(connection)
     try {
       open(policies, connection)

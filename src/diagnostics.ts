@@ -24,7 +24,6 @@ export function tellError (socket: WebSocket, error: unknown): void {
   errors.publish({ socket, error } satisfies DiagnosticsError)
 }
 
-/** statusCode: where a response of ours or of Fastify's says so. */
 export function tellRefusal (rawRequest: IncomingMessage, statusCode: number | undefined): void {
   refusals.publish({ rawRequest, statusCode } satisfies DiagnosticsRefuse)
 }

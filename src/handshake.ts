@@ -32,6 +32,8 @@ interface Attempt {
   stopTimer: (() => void) | undefined
   /** Undefined where handleProtocols was not asked. */
   protocol: string | false | undefined
+  /** Of the refusal, once verifyClient has refused. */
+  statusCode: number | undefined
 }
 
 const NO_OPTIONS: ServerOptions = {}
@@ -47,7 +49,7 @@ export function createHandshaker (websocketServer: WebSocketServer, timeout: num
   function shakeHands ({ upgrade, options: given = NO_OPTIONS, onOpen, onFailure }: Handshake): void {
     const options = withoutUnsafeDeflate(given, upgrade.rawRequest)
     // Spelt out: an object that was spread and grows afterwards costs V8 more than all the rest of this file.
-    const attempt: Attempt = { upgrade, onOpen, onFailure, socket: undefined, stopTimer: undefined, protocol: undefined }
+    const attempt: Attempt = { upgrade, onOpen, onFailure, socket: undefined, stopTimer: undefined, protocol: undefined, statusCode: undefined }
     const { verifyClient, handleProtocols } = websocketServer.options
     const isGuarded = options !== NO_OPTIONS || Boolean(verifyClient || handleProtocols)
     if (isGuarded) attempts.set(upgrade.rawRequest, attempt)
@@ -106,6 +108,8 @@ export function createHandshaker (websocketServer: WebSocketServer, timeout: num
 
     function finish (verdict: unknown[]): void {
       attempt.stopTimer?.()
+      // The default is that of ws.
+      if (!verdict[0]) attempt.statusCode = Number(verdict[1] || 401)
       Reflect.apply(next, undefined, verdict)
     }
   }
@@ -139,7 +143,7 @@ function runGuarded (attempt: Attempt, action: () => void): void {
     attempt.onFailure(error)
   }
   if (attempt.socket !== undefined) attempt.onOpen(attempt.socket)
-  else if (upgrade.isPending && upgrade.stream.writableEnded) upgrade.refusedByWs()
+  else if (upgrade.isPending && upgrade.stream.writableEnded) upgrade.refusedByWs(attempt.statusCode)
   else upgrade.watchClient()
 }
 

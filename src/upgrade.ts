@@ -63,8 +63,8 @@ export abstract class PendingUpgrade {
   /** ws has written the 101: nothing of the HTTP exchange may hold on to the stream any more. */
   abstract accept (): void
 
-  /** ws, or an application's 'wsClientError' listener, writes the refusal straight to the stream. */
-  abstract refusedByWs (): void
+  /** ws, or an application's 'wsClientError' listener, writes the refusal straight to the stream; the status where it is known. */
+  abstract refusedByWs (statusCode: number | undefined): void
 
   /** Whether the application's own code reads the stream, or has written to it, without a response. */
   abstract isTaken (): boolean

@@ -120,7 +120,9 @@ const refusals: Array<[name: string, status: number, declare: Declare, options?:
   ['no route', 404, () => {}],
   ['a hook that replies', 403, app => { app.get('/', { websocket: true, preHandler: async (_request, reply) => { await reply.code(403).send('no') } }, () => {}) }],
   ['a hook that throws', 418, app => { app.get('/', { websocket: true, onRequest: async () => { throw Object.assign(new Error('no'), { statusCode: 418 }) } }, () => {}) }],
-  ['a handshake that fails', 500, app => { echo(app) }, { options: { verifyClient: () => { throw new Error('no') } } }]
+  ['a handshake that fails', 500, app => { echo(app) }, { options: { verifyClient: () => { throw new Error('no') } } }],
+  ['a verifyClient that says no', 401, app => { echo(app) }, { options: { verifyClient: async () => false } }],
+  ['a verifyClient that says why', 402, app => { echo(app) }, { options: { verifyClient: (_info, answer) => { answer(false, 402) } } }]
 ]
 
 for (const [name, status, declare, options = {}] of refusals) {
@@ -134,10 +136,11 @@ for (const [name, status, declare, options = {}] of refusals) {
   })
 }
 
-t.test('tells of a refusal that ws wrote', async t => {
+t.test('tells of a handshake that ws refuses', async t => {
   const refused = observe(t, 'refuse')
-  const running = await start(t, { websocket: { options: { verifyClient: () => false } } }, app => { echo(app) })
-  await t.rejects(running.connect(), { message: 'Unexpected server response: 401' })
+  const running = await start(t, app => { echo(app) })
+  const client = await running.raw()
+  t.equal((await client.upgrade('/', { 'sec-websocket-version': '12' }).readResponse()).status, 400)
 
   t.equal(refused.length, 1)
   t.equal(refused[0]?.statusCode, undefined)

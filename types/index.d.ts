@@ -271,7 +271,7 @@ declare namespace fastifyWebsocket {
   /** `diagnostics_channel` `fastify-wss:refuse`: a websocket upgrade is answered with another status than 101. */
   export interface DiagnosticsRefuse {
     rawRequest: IncomingMessage
-    /** Undefined where the answer was not written to a response, as by a listener for `wsClientError`. */
+    /** Undefined where it is not known: `ws`, or a listener for `wsClientError`, refused what is no proper handshake. */
     statusCode: number | undefined
   }
 

@@ -88,21 +88,25 @@ export class Http1Upgrade extends PendingUpgrade {
     unguardSocket(this.stream)
   }
 
-  refusedByWs (): void {
+  refusedByWs (statusCode: number | undefined): void {
     // ws destroys the socket as soon as it is flushed, which resets a connection with unread bytes.
     this.stream.off('finish', this.stream.destroy)
-    this.onResponseBegun()
+    this.#beginRefusal(statusCode)
     finished(this.stream, { readable: false }, error => { if (!error) this.#linger() })
   }
 
   onResponseBegun (): void {
+    this.#beginRefusal(this.rawResponse.statusCode)
+  }
+
+  #beginRefusal (statusCode: number | undefined): void {
     if (!this.isPending) return
     this.isPending = false
     this.unwatchClient()
     this.stream.pause()
     // Of the request: for an upgrade with a body Node 26 gives a stream of its own in place of the socket.
     limitStall(this.rawRequest.socket, this.#terms.handshakeTimeout)
-    if (isWebsocketUpgrade(this.rawRequest)) tellRefusal(this.rawRequest, this.rawResponse.headersSent ? this.rawResponse.statusCode : undefined)
+    if (isWebsocketUpgrade(this.rawRequest)) tellRefusal(this.rawRequest, statusCode)
   }
 
   onResponseSent (): void {

@@ -595,6 +595,8 @@ export const routes: Scenario[] = [
   },
   {
     name: 'request.signal of an open connection whose client leaves',
+    differs: ['signal-of-a-connection'],
+    diff: ['app + abort'],
     async run (stage) {
       const app = await stage.start(app => {
         app.get('/', { websocket: true }, (socket, request) => {
