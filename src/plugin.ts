@@ -15,6 +15,9 @@ import { createRouteAdapter } from './route'
 import { createShutdown } from './shutdown'
 import { upgradeOf } from './upgrade'
 
+// What Fastify prints where there is no route.
+const EMPTY = '(empty tree)'
+
 export function websocketPlugin (fastify: FastifyInstance, given: WebsocketPluginOptions, done: (error?: Error) => void): void {
   try {
     wire(fastify, given)
@@ -45,5 +48,6 @@ function wire (fastify: FastifyInstance, given: WebsocketPluginOptions): void {
   fastify.addHook('onRoute', adaptRoute)
   fastify.addHook('preClose', closeConnections)
   fastify.addHook('onClose', finish)
-  fastify.addHook('preHandler', refuseEarlyRoute)
+  // Only then, so that an ordinary request of any other application passes no hook of ours, and nobody's tracer shows one.
+  if (fastify.printRoutes({ method: 'GET' }) !== EMPTY) fastify.addHook('preHandler', refuseEarlyRoute)
 }

@@ -81,7 +81,7 @@ function isOptions (websocket: unknown): websocket is Options {
 // Fastify has no way to tell whether the handler of such a route expects a socket: called with a request in its place it
 // would fail in its own way or never answer.
 function refuseEarlyRoute (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  // Every request passes here, and almost all are plain.
+  // Every request of such an application passes here, and almost all are plain.
   if (upgradeOf(request.raw) === undefined || request.is404) return done()
   const { config, url }: { config: Config, url?: string | undefined } = request.routeOptions
   done(config[kRecord] === undefined ? new FST_WS_ROUTE_TOO_EARLY(`${request.method} ${url}`) : undefined)

@@ -85,3 +85,16 @@ t.test('options.server takes the upgrades in place of the application\'s own ser
   await running.close()
   t.equal(server.listenerCount('upgrade'), 0)
 })
+
+t.test('an application whose routes all come after the plugin runs no hook of the plugin', async t => {
+  const { app } = await start(t, app => { app.get('/', async () => 'plain') })
+  t.notMatch(app.printRoutes({ includeHooks: true }), /refuseEarlyRoute/)
+})
+
+t.test('an application with earlier routes, none of them for GET, runs none either', async t => {
+  const { app } = await start(t, { websocket: false }, async app => {
+    app.post('/', async () => 'posted')
+    await app.register(websocket)
+  })
+  t.notMatch(app.printRoutes({ includeHooks: true }), /refuseEarlyRoute/)
+})

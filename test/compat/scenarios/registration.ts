@@ -292,8 +292,7 @@ export const registration: Scenario[] = [
       'app - addHook "onRequest"',
       'app - addHook "onResponse"',
       'app + addHook "onReady"',
-      'app + addHook "onClose"',
-      'app + addHook "preHandler"'
+      'app + addHook "onClose"'
     ],
     async run (stage) {
       const app = stage.create()
