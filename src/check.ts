@@ -26,6 +26,15 @@ export function checkKeys (name: string, value: object, known: readonly string[]
   }
 }
 
+/** An option that is an object of these keys, or true for what they are by default. Undefined where it is off. */
+export function readObject<T extends object> (name: string, value: unknown, keys: readonly string[]): Partial<T> | undefined {
+  if (value == null || value === false) return
+  if (value === true) return {}
+  check(name, value, { ...OBJECT, text: 'must be an object, or true or false' })
+  checkKeys(name, value, keys)
+  return value
+}
+
 export const FUNCTION: Rule = { isValid: value => typeof value === 'function', text: 'must be a function' }
 
 export const FUNCTION_OR_OFF: Rule = { isValid: value => value === false || typeof value === 'function', text: 'must be a function or false' }

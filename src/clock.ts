@@ -4,9 +4,17 @@
 // in for a network, which has no fake time either, and a limit that a mock stops is none. An application's own timers,
 // and those of ws and Fastify, are the mock's. process.nextTick is not here: Node's own streams call the replaced one.
 
+import { performance } from 'node:perf_hooks'
 import timers from 'node:timers'
 
 export const { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } = timers
 
 /** Milliseconds. Node takes any longer delay for 1 ms. */
 export const LONGEST_DELAY = 2 ** 31 - 1
+
+const readClock = performance.now.bind(performance)
+
+/** Whole milliseconds that only go forward. Small numbers cost an object that holds them nothing. */
+export function now (): number {
+  return Math.round(readClock())
+}

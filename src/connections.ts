@@ -2,9 +2,11 @@
 
 import type { WebSocket, WebSocketServer } from 'ws'
 
+const tracked = new WeakMap<WebSocketServer, Set<WebSocket>>()
+
 /** A live set. */
 export function connectionsOf (websocketServer: WebSocketServer): Set<WebSocket> {
-  return websocketServer.clients ?? trackConnections(websocketServer)
+  return websocketServer.clients ?? tracked.get(websocketServer) ?? trackConnections(websocketServer)
 }
 
 /** Takes in a socket that the application opened without the websocketServer. */
@@ -25,6 +27,7 @@ function waitsForLast (websocketServer: WebSocketServer): boolean {
 
 function trackConnections (websocketServer: WebSocketServer): Set<WebSocket> {
   const connections = new Set<WebSocket>()
+  tracked.set(websocketServer, connections)
   websocketServer.on('connection', socket => {
     connections.add(socket)
     socket.on('close', () => { connections.delete(socket) })

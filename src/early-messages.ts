@@ -8,9 +8,9 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocket } from 'ws'
 import { clearTimeout, setTimeout } from './clock'
-import { replaceEmit } from './emit'
-import type { Emit } from './emit'
+import { emitOf, replaceEmit } from './emit'
 import { pauseFor, resumeFor } from './pausing'
+import { sizeOf } from './size'
 
 // Bytes that may wait. A message counts for its data and for what holding it costs, so empty ones are bounded too.
 const BOUND = 1024 * 1024
@@ -20,7 +20,7 @@ const REASON = 'early messages'
 
 /** Holds the messages of a socket while nobody listens, at most `limit` milliseconds. Call the result when its handler has settled. */
 export function holdMessages (socket: WebSocket, limit: number, log: FastifyBaseLogger): () => void {
-  const emit: Emit = socket.emit
+  const emit = emitOf(socket)
   const early: unknown[][] = []
   let size = 0
   let isSettled = false
@@ -34,7 +34,7 @@ export function holdMessages (socket: WebSocket, limit: number, log: FastifyBase
     if (event !== 'message' || isGivenUp || (early.length === 0 && hasListener())) return emit.call(this, event, ...args)
     if (size <= BOUND || socket.readyState === socket.OPEN) {
       early.push(args)
-      size += sizeOf(args[0])
+      size += costOf(args[0])
     }
     deliver()
     return hasListener()
@@ -57,7 +57,7 @@ export function holdMessages (socket: WebSocket, limit: number, log: FastifyBase
     try {
       for (let next = early[0]; next !== undefined && hasListener(); next = early[0]) {
         early.shift()
-        size -= sizeOf(next[0])
+        size -= costOf(next[0])
         emit.call(socket, 'message', ...next)
       }
     } finally {
@@ -88,7 +88,7 @@ export function holdMessages (socket: WebSocket, limit: number, log: FastifyBase
   function stop (): void {
     drop()
     socket.off('newListener', onNewListener)
-    if (socket.emit === emitInOrder) replaceEmit(socket, emit)
+    if (emitOf(socket) === emitInOrder) replaceEmit(socket, emit)
     isGivenUp = true
   }
 
@@ -105,9 +105,6 @@ export function holdMessages (socket: WebSocket, limit: number, log: FastifyBase
   }
 }
 
-// What data is depends on the socket's binaryType.
-function sizeOf (data: unknown): number {
-  if (Array.isArray(data)) return data.reduce((sum, part) => sum + sizeOf(part), COST)
-  if (data instanceof Blob) return COST + data.size
-  return COST + (data as ArrayBufferLike | ArrayBufferView).byteLength
+function costOf (data: unknown): number {
+  return COST * (Array.isArray(data) ? data.length + 1 : 1) + sizeOf(data)
 }

@@ -5,8 +5,8 @@ import { performance } from 'node:perf_hooks'
 import type { WebSocket } from 'ws'
 import type { ConnectionSummary } from '../types'
 import type { Connection } from './connection'
-import { replaceEmit } from './emit'
-import type { Emit } from './emit'
+import { emitOf, replaceEmit } from './emit'
+import { sizeOf } from './size'
 
 const kTraffic = Symbol('fastify-wss.traffic')
 
@@ -31,7 +31,7 @@ function countTraffic (socket: WebSocket): Traffic {
 
 function startCounting (socket: WebSocket): Traffic {
   const traffic: Traffic = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 }
-  const emit: Emit = socket.emit
+  const emit = emitOf(socket)
   const { send } = socket
   replaceEmit(socket, emitCounted)
   Object.defineProperty(socket, 'send', { value: sendCounted, configurable: true, writable: true, enumerable: false })
@@ -58,12 +58,4 @@ function startCounting (socket: WebSocket): Traffic {
 // Or the last of the fragments that the application sends.
 function isWhole (options: unknown): boolean {
   return typeof options !== 'object' || options === null || !('fin' in options) || options.fin !== false
-}
-
-// All that ws sends, and all that it delivers: an array is one of fragments there, and one of bytes here.
-function sizeOf (data: unknown): number {
-  if (Array.isArray(data)) return data.reduce((sum, part) => sum + (typeof part === 'number' ? 1 : sizeOf(part)), 0)
-  if (data instanceof Blob) return data.size
-  if (typeof data === 'object' && data !== null && 'byteLength' in data) return Number(data.byteLength)
-  return Buffer.byteLength(String(data ?? ''))
 }

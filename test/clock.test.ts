@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mock } from 'node:test'
 import timers from 'node:timers'
 import t from 'tap'
-import { LONGEST_DELAY, clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from '../src/clock'
+import { LONGEST_DELAY, clearInterval, clearTimeout, now, setImmediate, setInterval, setTimeout } from '../src/clock'
 import { checkLeaksAtEnd } from './helpers/leaks'
 
 checkLeaksAtEnd(t)
@@ -45,6 +45,14 @@ t.test('the longest delay does not end at once', async t => {
   const timer = setTimeout(() => { t.fail('ended') }, LONGEST_DELAY)
   await new Promise(resolve => { setTimeout(resolve, 2) })
   clearTimeout(timer)
+})
+
+t.test('time goes forward in whole milliseconds, where the clock is stopped too', async t => {
+  const clock = install()
+  const begin = now()
+  while (now() < begin + 2);
+  clock.uninstall()
+  t.ok(Number.isInteger(begin))
 })
 
 // To be mended, one by one.

@@ -1,0 +1,29 @@
+// What moves on a stream, to the byte: of a frame that is not whole yet, ws tells nothing.
+
+import type { Duplex } from 'node:stream'
+
+const counts = new WeakMap<Duplex, number>()
+
+/** Bytes that have arrived, from the first call on. A net.Socket counts by itself; for any other stream a listener does. */
+export function bytesReceived (stream: Duplex): number {
+  if ('bytesRead' in stream) return Number(stream.bytesRead)
+  const count = counts.get(stream)
+  if (count === undefined) {
+    counts.set(stream, 0)
+    stream.on('data', onData)
+  }
+  return count ?? 0
+}
+
+function onData (this: Duplex, chunk: Buffer): void {
+  counts.set(this, Number(counts.get(this)) + chunk.length)
+}
+
+/**
+ * Bytes of the write under way that the system has not taken yet; 0 where that is not known. What Node documents,
+ * writableLength, stands still while megabytes are on their way: all that waits is one write, which counts to its last byte.
+ */
+export function bytesUnsent (stream: Duplex): number {
+  const { _handle: handle }: { _handle?: { writeQueueSize?: number } | null } = stream as object
+  return handle?.writeQueueSize ?? 0
+}

@@ -1,0 +1,47 @@
+import t from 'tap'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
+import { bytesReceived, bytesUnsent } from '../src/progress'
+import { checkLeaksAtEnd } from './helpers/leaks'
+import { until } from './helpers/limit'
+
+checkLeaksAtEnd(t)
+
+const MANY = 32 * 1024 * 1024
+
+t.test('tells what moves on a connection', async t => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const connected = once(server, 'connection')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [socket]: Socket[] = await connected
+  t.teardown(() => { client.destroy(); socket?.destroy(); server.close() })
+  if (socket === undefined) return t.fail('no connection')
+
+  t.equal(bytesReceived(socket), 0)
+  client.write('12345')
+  socket.resume()
+  await until(() => bytesReceived(socket) === 5, 'five bytes')
+
+  t.equal(bytesUnsent(socket), 0)
+  socket.write(Buffer.alloc(MANY))
+  const unsent = bytesUnsent(socket)
+  t.ok(unsent > 0 && unsent <= MANY)
+  client.resume()
+  await until(() => bytesUnsent(socket) < unsent && bytesUnsent(socket) > 0, 'some progress')
+  await until(() => bytesUnsent(socket) === 0, 'the end')
+  socket.destroy()
+  t.equal(bytesUnsent(socket), 0)
+})
+
+t.test('counts what arrives on a stream that does not, and knows no more', async t => {
+  const stream = new PassThrough()
+  stream.resume()
+  t.equal(bytesReceived(stream), 0)
+  stream.write('123')
+  stream.write('45')
+  await until(() => bytesReceived(stream) === 5, 'five bytes')
+  t.equal(stream.listenerCount('data'), 1)
+  t.equal(bytesUnsent(stream), 0)
+})
