@@ -45,6 +45,8 @@ export const FST_WS_UPGRADE_REQUIRED = createError('FST_WS_UPGRADE_REQUIRED', 't
 
 export const FST_WS_INVALID_UPGRADE_RESULT = createError('FST_WS_INVALID_UPGRADE_RESULT', 'upgrade has to give a WebSocket or nothing', 500, TypeError)
 
+export const FST_WS_INVALID_DATE = createError<[string]>('FST_WS_INVALID_DATE', 'expiresAt takes a Date or milliseconds since 1970; it was given %s', 500, TypeError)
+
 export const FST_WS_INJECT_REFUSED = plainError<[Refusal]>('FST_WS_INJECT_REFUSED', ({ statusCode }) => `Unexpected server response: ${statusCode}`)
 
 export const FST_WS_INJECT_FAILED = createError<[string, ErrorOptions?]>('FST_WS_INJECT_FAILED', 'injectWS got no answer: %s', 0)

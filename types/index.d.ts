@@ -47,8 +47,23 @@ interface WebsocketRouteOptions<
 type WebsocketPlugin = FastifyPluginCallback<fastifyWebsocket.WebsocketPluginOptions>
 
 declare namespace fastifyWebsocket {
-  /** The socket that a handler gets and that `injectWS` resolves to: the `WebSocket` class of `ws`. */
-  export type WebSocket = WS.WebSocket
+  /** The socket that a handler gets and that `injectWS` resolves to: the `WebSocket` of `ws`, and what this plugin adds to it. */
+  export interface WebSocket extends WS.WebSocket {
+    /**
+     * Closes this connection at a date, as when the token of its client ends: with 1008 `expired`, or as `maxLifetime` of
+     * its route says. What the client sends from then on is not delivered. A later call moves the date either way, though
+     * never past `maxLifetime`; one that has passed closes at once, `Infinity` means no date.
+     *
+     * - `date`: a `Date`, or milliseconds since 1970 (the `exp` of a JWT is in seconds: `exp * 1000`).
+     *
+     * Anything else throws `FST_WS_INVALID_DATE`. It does nothing on a socket that is closing or closed.
+     *
+     * Every socket that a handler gets has it. Optional, because a socket of `ws` is one of this type too, as in
+     * `@fastify/websocket`, and because the client of `injectWS`, or a socket that the application made itself, does not
+     * have it.
+     */
+    expiresAt?: (date: Date | number) => void
+  }
 
   /**
    * Serves one open connection. It runs once the 101 is written, with `this` set to the Fastify instance of the
@@ -101,11 +116,43 @@ declare namespace fastifyWebsocket {
     requireOrigin?: boolean | null
 
     /**
-     * Milliseconds without a *message* from either side after which the connection is closed with 1001.
+     * Ends a connection whose client says nothing any more. After a silence of `interval` the client is asked for a sign by
+     * a ping; a silence of `interval + timeout` terminates, at most a quarter of an interval later. Whatever arrives
+     * breaks the silence, also part of a message. While the socket is paused, time does not count.
      *
-     * Default: none.
+     * `true`: 30 seconds and 10 seconds. Default: off.
      */
-    idleTimeout?: number | false | null
+    heartbeat?: boolean | HeartbeatOptions | null
+
+    /**
+     * Milliseconds without a *message* from either side after which the connection is closed, with 1001 `idle` unless
+     * `code` and `reason` say otherwise. Pings and pongs are no messages. While the socket is paused, time does not count.
+     *
+     * Default: off.
+     */
+    idleTimeout?: number | IdleTimeoutOptions | false | null
+
+    /**
+     * Milliseconds after which a connection is closed, with 1008 `expired` unless `code` and `reason` say otherwise. They
+     * hold for `socket.expiresAt()` too. At most 2147483647, which is 24 days.
+     *
+     * Default: off.
+     */
+    maxLifetime?: number | MaxLifetimeOptions | false | null
+
+    /**
+     * Ends a connection whose client reads too slowly for what it is sent, so that its backlog does not fill the memory.
+     *
+     * `true`: over 1 MiB for 3 seconds, or over 16 MiB at once. Default: off.
+     */
+    slowConsumer?: boolean | SlowConsumerOptions | null
+
+    /**
+     * How much a client may say in a window of time. The window begins with its first message.
+     *
+     * Default: off.
+     */
+    messageRate?: MessageRateOptions | false | null
 
     /**
      * Writes one line to the log when a connection ends: `websocket connection closed`, with the members of
@@ -114,6 +161,71 @@ declare namespace fastifyWebsocket {
      * Default: false. `true` means `'info'`.
      */
     logClose?: 'info' | boolean | null
+  }
+
+  export interface HeartbeatOptions {
+    /** Milliseconds of silence after which a ping is sent. Default: 30000. */
+    interval?: number
+    /** Milliseconds that the client has to answer it. Needs `interval`. Default: 10000. */
+    timeout?: number
+  }
+
+  export interface IdleTimeoutOptions {
+    /** Milliseconds without a message. */
+    timeout: number
+    /** The close code (RFC 6455, section 7.4). Default: 1001. */
+    code?: number
+    /** The text beside the code, at most 123 bytes in UTF-8. Default: `idle`. */
+    reason?: string
+  }
+
+  export interface MaxLifetimeOptions {
+    /** Milliseconds that a connection lasts. Default: no limit but those of `socket.expiresAt()`. */
+    timeout?: number
+    /** The close code (RFC 6455, section 7.4). Default: 1008. */
+    code?: number
+    /** The text beside the code, at most 123 bytes in UTF-8. Default: `expired`. */
+    reason?: string
+  }
+
+  export interface SlowConsumerOptions {
+    /** Bytes that may wait to be sent for as long as they want (`bufferedAmount` of the socket). Default: 1048576. */
+    maxBufferedAmount?: number
+    /** Milliseconds that more than `maxBufferedAmount` may wait. Default: 3000. */
+    grace?: number
+    /**
+     * Bytes past which nothing is waited for. It has to be more than the largest message, which counts whole until the
+     * system has taken all of it. Not below `maxBufferedAmount`. Default: 16777216.
+     */
+    hardLimit?: number
+    /**
+     * - `'close'`: 1013 `slow consumer`, and what is still open two seconds later is terminated: a client that does not
+     *   read sees 1006.
+     * - `'terminate'`: at once.
+     * - a function: whatever it does, the connection stays open unless it ends it. It is called once, and again when the
+     *   client has caught up and falls back again. What it throws or rejects with is an `error` of the socket.
+     *
+     * Default: `'close'`.
+     */
+    action?: 'close' | 'terminate' | ((socket: WebSocket) => void) | ((socket: WebSocket) => Promise<void>)
+  }
+
+  /** `max` or `maxBytes` or both. */
+  export interface MessageRateOptions {
+    /** Messages in a window. Default: no limit. */
+    max?: number
+    /** Bytes of the data of messages in a window. Default: no limit. */
+    maxBytes?: number
+    /** Milliseconds of a window. */
+    timeWindow: number
+    /**
+     * - `'close'`: the first message too many closes with 1008 `message rate`, and is not delivered.
+     * - `'pause'`: it waits for the next window, and the client is held back by TCP. A message that is larger than
+     *   `maxBytes` has a window of its own. Where more than 16 MiB have arrived already, it closes as above.
+     *
+     * Default: `'close'`.
+     */
+    action?: 'close' | 'pause'
   }
 
   /** See `origin` in {@link WebsocketConnectionOptions}. */
@@ -576,7 +688,7 @@ declare module 'fastify' {
     path?: string,
     upgradeContext?: Partial<RawRequest> | fastifyWebsocket.UpgradeContext,
     options?: InjectWSOption
-  ) => Promise<WS>
+  ) => Promise<fastifyWebsocket.WebSocket>
 
   /**
    * Options of `injectWS`: its own, and those of the `ws` client (`origin`, `perMessageDeflate`, `maxPayload` in bytes,
@@ -590,9 +702,9 @@ declare module 'fastify' {
      * Called with the client before the handshake begins: the place for listeners that must miss nothing. If it throws,
      * or its promise rejects before the call has settled, the call rejects with that error and the client is terminated.
      */
-    onInit?: (ws: WS.WebSocket) => void
+    onInit?: (ws: fastifyWebsocket.WebSocket) => void
     /** Called with the client when it is open, before the promise resolves. If it throws: as with `onInit`. */
-    onOpen?: (ws: WS.WebSocket) => void
+    onOpen?: (ws: fastifyWebsocket.WebSocket) => void
     /**
      * Subprotocols to offer, the preferred one first (RFC 6455, section 1.9).
      *

@@ -8,12 +8,17 @@ import type { Enrolment } from '../enrolment'
 import { warnOfNearMisses } from '../near-miss'
 import type { Options, Policy, PolicyKind } from '../policy'
 import { handleProtocols } from './handle-protocols'
+import { heartbeat } from './heartbeat'
+import { idleTimeout } from './idle-timeout'
 import { logClose } from './log-close'
 import { maxConnections } from './max-connections'
+import { maxLifetime } from './max-lifetime'
 import { maxPayload } from './max-payload'
 import { maxPending } from './max-pending'
+import { messageRate } from './message-rate'
 import { origin } from './origin'
 import { perMessageDeflate } from './per-message-deflate'
+import { slowConsumer } from './slow-consumer'
 import { upgrade } from './upgrade'
 import { verifyClient } from './verify-client'
 
@@ -39,6 +44,11 @@ const MAKERS: readonly PolicyMaker[] = [
   perMessageDeflate,
   verifyClient,
   handleProtocols,
+  heartbeat,
+  maxLifetime,
+  idleTimeout,
+  slowConsumer,
+  messageRate,
   upgrade,
   logClose
 ]

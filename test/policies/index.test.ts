@@ -1,11 +1,12 @@
 import t from 'tap'
+import { WebSocketServer } from 'ws'
 import { createPolicies, type PolicyMaker, type Registration } from '../../src/policies'
 import { check, COUNT } from '../../src/check'
 import { checkLeaksAtEnd } from '../helpers/leaks'
 
 checkLeaksAtEnd(t)
 
-const registration = {} as Registration
+const registration = { websocketServer: new WebSocketServer({ noServer: true }) } as Registration
 
 // A policy that tells what it was made of.
 function kind (name: string, only?: 'plugin' | 'route'): PolicyMaker {

@@ -10,6 +10,7 @@ import websocket, {
   type UpgradeContext,
   type VerifyClient,
   type VerifyClientInfo,
+  type WebSocket,
   type WebsocketErrorHandler,
   type WebsocketPluginOptions,
   type WebSocketServerOptions
@@ -68,12 +69,46 @@ app.get('/options-of-ws', {
     },
     verifyClient: async ({ secure }) => secure
   }
-}, socket => { expectType<WS.WebSocket>().from(socket) })
+}, socket => { expectType<WebSocket>().from(socket) })
 app.get('/options-of-ws-off', { websocket: { maxPayload: null, perMessageDeflate: false, handleProtocols: null, verifyClient: false } }, () => {})
 // @ts-expect-error: bytes
 app.get('/wrong', { websocket: { maxPayload: '1mb' } }, () => {})
 // @ts-expect-error: plugin-wide they are in options
 app.register(websocket, { maxPayload: 4096 })
+
+app.register(websocket, {
+  heartbeat: true,
+  idleTimeout: 60_000,
+  maxLifetime: { timeout: 3_600_000, code: 4401, reason: 'sign in again' },
+  slowConsumer: { maxBufferedAmount: 1024, action: socket => { expectType<WebSocket>().from(socket) } },
+  messageRate: { max: 10, timeWindow: 1000, action: 'pause' }
+})
+app.get('/limits', {
+  websocket: {
+    heartbeat: { interval: 1000, timeout: 500 },
+    idleTimeout: { timeout: 1000, code: 4000 },
+    maxLifetime: { code: 4401 },
+    slowConsumer: { action: async socket => { socket.terminate() } },
+    messageRate: { maxBytes: 1024, timeWindow: 1000 }
+  }
+}, socket => {
+  socket.expiresAt?.(new Date())
+  socket.expiresAt?.(Date.now() + 1000)
+  // @ts-expect-error: a Date or milliseconds
+  socket.expiresAt?.('tomorrow')
+})
+app.get('/no-limits', { websocket: { heartbeat: null, idleTimeout: false, maxLifetime: false, slowConsumer: false, messageRate: null } }, () => {})
+const ofWs: WebSocket = {} as WS.WebSocket
+ofWs.close()
+// @ts-expect-error: milliseconds
+app.register(websocket, { heartbeat: { interval: '30s' } })
+// @ts-expect-error: there is no time by default
+app.register(websocket, { idleTimeout: true })
+// @ts-expect-error: a window has no length by default
+app.register(websocket, { messageRate: { max: 10 } })
+// @ts-expect-error: no such action
+app.register(websocket, { slowConsumer: { action: 'pause' } })
+
 const verifyClient: VerifyClient = ({ secure }) => secure ? Promise.resolve(true) : false
 const options: WebSocketServerOptions = { verifyClient, maxPayload: 1024 }
 const forWs: WS.ServerOptions = options
@@ -105,7 +140,7 @@ const injectOptions: InjectWSOption = {
   autoPong: false
 }
 app.injectWS('/', {}, injectOptions)
-app.injectWS('/', {}, { protocols: 'v1', onOpen (socket) { expectType<WS.WebSocket>().from(socket) } })
+app.injectWS('/', {}, { protocols: 'v1', onOpen (socket) { expectType<WebSocket>().from(socket) } })
 const http2App = fastify({ http2: true, https: { allowHTTP1: true } })
 http2App.injectWS('/', { socket: { remoteAddress: '10.0.0.1' } })
 // @ts-expect-error: not a string

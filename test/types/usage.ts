@@ -288,8 +288,8 @@ const sameClient: Promise<WebSocket> = app.injectWS('/path?query=1')
 app.injectWS('/', { headers: { 'X-Any-Case': 'yes', cookie: 'a=b', 'x-list': ['a', 'b'] } })
 app.injectWS('/', { headers: { 'api-key': 'key' }, method: 'GET' }, {})
 app.injectWS('/', {}, {
-  onInit (socket) { expectType<WS.WebSocket>().from(socket) },
-  onOpen (socket) { expectType<WS.WebSocket>().from(socket) }
+  onInit (socket) { expectType<WebSocket>().from(socket) },
+  onOpen (socket) { expectType<WebSocket>().from(socket) }
 })
 const partialRequest: Partial<IncomingMessage> = { url: '/x' }
 app.injectWS('/', partialRequest)

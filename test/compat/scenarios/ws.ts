@@ -307,6 +307,25 @@ export const ws: Scenario[] = [
     }
   },
   {
+    name: 'a socket that expires',
+    oursOnly: true,
+    differs: ['sockets-expire'],
+    async run (stage) {
+      class Named extends WebSocket {}
+      const app = await stage.start(app => {
+        app.get('/', { websocket: true }, socket => {
+          stage.record('handler', socket instanceof Named, socket.constructor === app.websocketServer.options.WebSocket)
+          socket.expiresAt?.(0)
+        })
+      }, { plugin: { options: { WebSocket: Named } } })
+      await (await stage.connect(app)).closed()
+    },
+    expect: {
+      app: ['handler true true'],
+      'client 1': ['open protocol "" extensions ""', 'close 1008 "expired"']
+    }
+  },
+  {
     name: 'autoPong, and pings both ways',
     async run (stage) {
       for (const autoPong of [true, false]) {
