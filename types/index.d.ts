@@ -101,6 +101,17 @@ declare namespace fastifyWebsocket {
     requireOrigin?: boolean | null
 
     /**
+     * Sends what a listener of the socket throws, or rejects with, to `errorHandler`; otherwise such an error ends the
+     * process. Listeners of `on`, `once`, `addEventListener` and `onmessage =` alike, async ones too. The other listeners of
+     * the event are called all the same.
+     *
+     * In a class (`options.WebSocket`) that has an `emit` of its own, only what is thrown is caught.
+     *
+     * Default: false.
+     */
+    catchListenerErrors?: boolean | null
+
+    /**
      * Milliseconds without a *message* from either side after which the connection is closed with 1001.
      *
      * Default: none.
