@@ -81,17 +81,18 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
   }
 
   function runHandler ({ handler, policies }: RouteRecord, instance: FastifyInstance, socket: WebSocket, request: FastifyRequest, reply: FastifyReply): void {
-    const connection: Connection = { instance, socket, request, reply, fail: error => { handleError(error, connection) } }
+    const connection: Connection = { instance, socket, request, reply, fail: terminator(socket, request.log) }
+    if (errorHandler !== undefined) connection.fail = error => { askErrorHandler(errorHandler, error, connection) }
     listenForErrors(connection)
     abortOnClose(connection)
-    tellOpen(connection)
     try {
       open(policies, connection)
+      tellOpen(connection)
       websocketServer.emit('connection', socket, request.raw, request)
       const result: unknown = handler.call(instance, socket, request)
       if (isThenable(result)) awaitHandler(result, connection)
     } catch (error) {
-      handleError(error, connection)
+      connection.fail(error)
     }
   }
 
@@ -100,7 +101,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
     const release = holdMessages(socket, handshakeTimeout, request.log)
     Promise.resolve(result).then(release, error => {
       release()
-      handleError(error, connection)
+      connection.fail(error)
     })
   }
 
@@ -111,24 +112,28 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
       logged[kLog] = request.log
       socket.on('error', onSocketError)
     } else {
-      socket.on('error', error => { handleError(error, connection) })
+      socket.on('error', connection.fail)
     }
   }
+}
 
-  function handleError (error: unknown, connection: Connection): void {
-    const { instance, socket, request, reply } = connection
+function askErrorHandler (errorHandler: ErrorHandler, error: unknown, connection: Connection): void {
+  const { instance, socket, request, reply } = connection
+  tellError(socket, error)
+  try {
+    const result: unknown = errorHandler.call(instance, error as Error, socket, request, reply)
+    if (isThenable(result)) Promise.resolve(result).catch(failure => { onErrorHandlerFailed(error, failure, connection) })
+  } catch (failure) {
+    onErrorHandlerFailed(error, failure, connection)
+  }
+}
+
+// Whoever keeps it keeps nothing of the request alive.
+function terminator (socket: WebSocket, log: FastifyBaseLogger): (error: unknown) => void {
+  return error => {
     tellError(socket, error)
-    if (errorHandler === undefined) {
-      logError(request.log, error)
-      socket.terminate()
-      return
-    }
-    try {
-      const result: unknown = errorHandler.call(instance, error as Error, socket, request, reply)
-      if (isThenable(result)) Promise.resolve(result).catch(failure => { onErrorHandlerFailed(error, failure, connection) })
-    } catch (failure) {
-      onErrorHandlerFailed(error, failure, connection)
-    }
+    logError(log, error)
+    socket.terminate()
   }
 }
 

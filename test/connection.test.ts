@@ -330,15 +330,21 @@ t.test('gives a policy of an open connection the end of every error', async t =>
 t.test('gives a websocket that the application opens in the place of ws to the handler, and its errors to the errorHandler', async t => {
   const own = new WebSocketServer({ noServer: true })
   const failed = deferred<unknown[]>()
+  const raw = deferred()
   const running = await start(t, { websocket: { errorHandler (error, socket, request) { failed.resolve([error.message, request.url, socket.readyState]) } } }, app => {
     app.get('/', {
       websocket: {
-        upgrade: async ({ raw, url }, rawSocket, head) => url === '/?raw' ? undefined : await new Promise<WebSocket>(resolve => { own.handleUpgrade(raw, rawSocket, head, resolve) })
+        async upgrade (request, rawSocket, head) {
+          if (request.url === '/?raw') return raw.resolve()
+          return await new Promise<WebSocket>(resolve => { own.handleUpgrade(request.raw, rawSocket, head, resolve) })
+        }
       }
     }, () => { throw new Error('by the handler') })
   })
   await running.connect()
   t.strictSame(await failed.promise, ['by the handler', '/', 1])
   const client = (await running.raw()).upgrade('/?raw')
+  await within(raw.promise, 'upgrade')
+  await new Promise(setImmediate)
   client.reset()
 })

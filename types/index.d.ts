@@ -116,6 +116,17 @@ declare namespace fastifyWebsocket {
     requireOrigin?: boolean | null
 
     /**
+     * Sends what a listener of the socket throws, or rejects with, to `errorHandler`; otherwise such an error ends the
+     * process. Listeners of `on`, `once`, `addEventListener` and `onmessage =` alike, async ones too. The other listeners of
+     * the event are called all the same.
+     *
+     * In a class (`options.WebSocket`) that has an `emit` of its own, only what is thrown is caught.
+     *
+     * Default: false.
+     */
+    catchListenerErrors?: boolean | null
+
+    /**
      * Ends a connection whose client says nothing any more. After a silence of `interval` the client is asked for a sign by
      * a ping; a silence of `interval + timeout` terminates, at most a quarter of an interval later. Whatever arrives
      * breaks the silence, also part of a message. While the socket is paused, time does not count.

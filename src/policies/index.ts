@@ -7,6 +7,7 @@ import { checkKeys } from '../check'
 import type { Enrolment } from '../enrolment'
 import { warnOfNearMisses } from '../near-miss'
 import type { Options, Policy, PolicyKind } from '../policy'
+import { catchListenerErrors } from './catch-listener-errors'
 import { handleProtocols } from './handle-protocols'
 import { heartbeat } from './heartbeat'
 import { idleTimeout } from './idle-timeout'
@@ -35,8 +36,9 @@ export type PoliciesFor = (ofRoute: Options) => readonly Policy[]
 /** An option that a policy comes of; what its policies share they share within a registration. */
 export type PolicyMaker = (registration: Registration) => PolicyKind
 
-// In the order in which they have their say.
+// In the order in which they have their say. What stands in for a socket's emit comes first: others put theirs in front.
 const MAKERS: readonly PolicyMaker[] = [
+  catchListenerErrors,
   maxPending,
   origin,
   maxConnections,

@@ -1,7 +1,7 @@
 // What fastify-wss has beyond @fastify/websocket.
 
 import { fastify } from 'fastify'
-import type { FastifyInstance, InjectWSOption } from 'fastify'
+import type { FastifyInstance, FastifyRequest, InjectWSOption } from 'fastify'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import WS from 'ws'
 import websocket, {
@@ -71,6 +71,29 @@ app.get('/options-of-ws', {
   }
 }, socket => { expectType<WebSocket>().from(socket) })
 app.get('/options-of-ws-off', { websocket: { maxPayload: null, perMessageDeflate: false, handleProtocols: null, verifyClient: false } }, () => {})
+app.register(websocket, {
+  origin: ['https://app.example', /example/, 'same-origin'],
+  requireOrigin: true,
+  maxConnections: { total: 10, perIp: 5, perRoute: 5, key: async request => request.headers['x-user'], perKey: 2 },
+  maxPending: 5,
+  strictRoutes: true,
+  catchListenerErrors: true
+})
+app.get('/limits', { websocket: { origin: async (origin, request) => origin === request.host, maxConnections: { perRoute: null }, catchListenerErrors: false } }, () => {})
+app.get('/upgrade', {
+  websocket: {
+    async upgrade (request, rawSocket, head) {
+      expectType<FastifyInstance>().from(this)
+      expectType<FastifyRequest>().from(request)
+      expectType<Buffer>().from(head)
+      rawSocket.end()
+    }
+  }
+}, () => {})
+// @ts-expect-error: a place for all is plugin-wide
+app.get('/wrong', { websocket: { maxConnections: { total: 5 } } }, () => {})
+// @ts-expect-error: of a route only
+app.register(websocket, { upgrade: () => {} })
 // @ts-expect-error: bytes
 app.get('/wrong', { websocket: { maxPayload: '1mb' } }, () => {})
 // @ts-expect-error: plugin-wide they are in options

@@ -212,6 +212,18 @@ export const ws: Scenario[] = [
   choosing('handleProtocols takes none', ['one'], () => () => false),
   choosing('handleProtocols takes one that was not offered', ['one'], () => () => 'other'),
   {
+    ...choosing('handleProtocols takes its time', ['one', 'two'], () => (async () => 'two') as never),
+    differs: ['protocols-awaited'],
+    diff: [
+      'app - handler {} "" "one,two"',
+      'app + handler "two" "" "one,two"',
+      'client 1 - error Error: Server sent an invalid subprotocol',
+      'client 1 - close 1006 ""',
+      'client 1 + open protocol "two" extensions ""',
+      'client 1 + close 1005 ""'
+    ]
+  } as Scenario,
+  {
     name: 'subprotocols: handleProtocols set on the running server',
     async run (stage) {
       const app = await echo(stage)
