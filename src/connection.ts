@@ -6,6 +6,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { WebsocketPluginOptions } from '../types'
+import { keepContext } from './async-context'
 import { clearTimeout, setTimeout } from './clock'
 import { adopt } from './connections'
 import { tellError, tellOpen } from './diagnostics'
@@ -82,6 +83,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
 
   function runHandler ({ handler, policies }: RouteRecord, instance: FastifyInstance, socket: WebSocket, request: FastifyRequest, reply: FastifyReply): void {
     const connection: Connection = { instance, socket, request, reply, fail: error => { handleError(error, connection) } }
+    keepContext(socket)
     listenForErrors(connection)
     abortOnClose(connection)
     tellOpen(connection)
