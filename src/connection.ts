@@ -6,6 +6,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { WebsocketPluginOptions } from '../types'
+import { keepContext } from './async-context'
 import { clearTimeout, setTimeout } from './clock'
 import { adopt } from './connections'
 import { tellError, tellOpen } from './diagnostics'
@@ -83,6 +84,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
   function runHandler ({ handler, policies }: RouteRecord, instance: FastifyInstance, socket: WebSocket, request: FastifyRequest, reply: FastifyReply): void {
     const connection: Connection = { instance, socket, request, reply, fail: terminator(socket, request.log) }
     if (errorHandler !== undefined) connection.fail = error => { askErrorHandler(errorHandler, error, connection) }
+    keepContext(socket)
     listenForErrors(connection)
     abortOnClose(connection)
     try {

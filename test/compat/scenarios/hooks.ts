@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -435,6 +436,25 @@ export const hooks: Scenario[] = [
       await stage.request(app, 'GET', '/silent')
       client.send('still here')
       await stage.saw('app', 'still here')
+      await client.close(1000)
+    }
+  },
+  {
+    name: 'an AsyncLocalStorage that a hook has filled, in the handler and in a listener',
+    differs: ['async-context'],
+    diff: ['app - message undefined', 'app + message "store"'],
+    async run (stage) {
+      const storage = new AsyncLocalStorage()
+      const app = await stage.start(app => {
+        app.addHook('onRequest', (_request, _reply, done) => { storage.run('store', done) })
+        app.get('/', { websocket: true }, socket => {
+          stage.record('handler', storage.getStore())
+          socket.on('message', () => { stage.record('message', storage.getStore()) })
+        })
+      })
+      const client = await stage.connect(app)
+      client.send('hello')
+      await stage.saw('app', 'message')
       await client.close(1000)
     }
   },
