@@ -1,6 +1,6 @@
 import t from 'tap'
 import { inspect } from 'node:util'
-import { BOOLEAN, check, checkKeys, CLOSE_CODE, COUNT, DELAY, fail, FUNCTION, FUNCTION_OR_OFF, OBJECT, REASON, type Rule, SIZE } from '../src/check'
+import { BOOLEAN, check, checkKeys, CLOSE_CODE, COUNT, DELAY, fail, FUNCTION, FUNCTION_OR_OFF, OBJECT, readObject, REASON, type Rule, SIZE } from '../src/check'
 
 const rules: Array<[name: string, rule: Rule, good: unknown[], bad: unknown[]]> = [
   ['a function', FUNCTION, [() => {}, class {}], [{}, 'x', true]],
@@ -25,4 +25,12 @@ t.test('names the option, the rule and the value', async t => {
   t.throws(() => fail('a.b', 'needs a.c', { deep: { deeper: {} } }), { message: 'the option a.b needs a.c; it is { deep: [Object] }' })
   t.throws(() => checkKeys('a', { b: 1, x: 2 }, ['b', 'c']), { message: 'the option a.x is not known; there are b, c; it is 2' })
   t.doesNotThrow(() => checkKeys('a', { b: 1 }, ['b', 'c']))
+})
+
+t.test('reads an option that is an object, or on or off', async t => {
+  for (const off of [null, undefined, false]) t.equal(readObject('a', off, ['b']), undefined)
+  t.same(readObject('a', true, ['b']), {})
+  t.same(readObject('a', { b: 1 }, ['b']), { b: 1 })
+  t.throws(() => readObject('a', 5, ['b']), { message: 'the option a must be an object, or true or false; it is 5' })
+  t.throws(() => readObject('a', { c: 1 }, ['b']), { message: /the option a\.c is not known/ })
 })
