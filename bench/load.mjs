@@ -11,10 +11,12 @@ const sockets = []
 
 answerCalls({ open, close, echo, get })
 
-/** Opens so many websocket connections, a few at a time, and keeps them. */
-function open ({ port, path, greeting, count }) {
+/** Opens so many websocket connections, a few at a time, and keeps them. Idle ones do nothing but answer pings. */
+function open ({ port, path, greeting, count, isIdle = false }) {
   return share(count, 32, async () => {
-    sockets.push(await openOne(port, path, greeting))
+    const socket = await openOne(port, path, greeting)
+    if (isIdle) answerPings(socket)
+    sockets.push(socket)
   })
 }
 
@@ -74,6 +76,14 @@ async function openOne (port, path = '/', greeting) {
     await once(socket, 'data')
   }
   return socket
+}
+
+// A ping without a payload has two bytes, and nothing else comes.
+function answerPings (socket) {
+  const pong = maskedFrame(0xa, Buffer.alloc(0))
+  socket.on('data', pings => {
+    for (let i = 0; i < pings.length; i += 2) socket.write(pong)
+  })
 }
 
 /** `takes` is given each chunk and tells how many answers have come to their end with it. */

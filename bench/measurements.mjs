@@ -3,12 +3,14 @@
 // whatever else the machine does falls on all of them. A turn of warm-up comes first, then what counts; the numbers are
 // what the generator returns. Times are CPU time of the serving process, all threads, the collector of garbage included.
 
+import { setTimeout } from 'node:timers/promises'
 import { startProcess } from './calls.mjs'
-import { contestants } from './contestants.mjs'
+import { contestants, PING_INTERVAL } from './contestants.mjs'
 
 const SIZES = { '32 B': 32, '1 KB': 1024, '64 KB': 65536 }
 
 const withWebsocket = ['ws', 'reference', 'ours', 'compared', 'crossws', 'expressWs', 'socketIo']
+const policies = Object.keys(contestants).filter(name => name.startsWith('with '))
 const echoing = withWebsocket.filter(name => name !== 'socketIo')
 
 /** run: (name, size) => numbers by the keys of `rows`, in turns. size says how much of everything. */
@@ -18,10 +20,15 @@ export const measurements = [
   { title: 'upgrades with pino', names: ['ws', 'reference', 'ours', 'compared'], run: (name, size) => acceptUpgrades(name, size, true) },
   { title: 'GET', names: ['fastify', 'reference', 'ours', 'compared'], run: answerGets },
   ...Object.keys(SIZES).map(label => ({ title: `echo ${label}`, names: echoing, run: (name, size) => echoMessages(name, size, label) })),
+  { title: 'heartbeat', names: ['ws', 'wsLoop', 'heartbeat'], run: keepAlive },
+  { title: 'policies', names: ['ours', ...policies], run: async function * (name, size) { return { policy: (yield * echoMessages(name, size, '32 B'))['echo 32 B'] } } },
   { title: 'injectWS', names: ['reference', 'ours', 'compared'], run: injectConnections }
 ]
 
-/** How a number is called, and what it is. control: whose number is 1. bar: what our ratio to it should keep to. */
+/**
+ * How a number is called, and what it is. control: whose number is 1. bar: what the ratio of the subject, which is ours
+ * unless named, should keep to.
+ */
 export const rows = {
   heap: { title: 'heap per idle connection', unit: 'B', control: 'ws', bar: 1.05 },
   rss: { title: 'RSS per idle connection', unit: 'B', control: 'ws' },
@@ -29,6 +36,9 @@ export const rows = {
   upgradeLogged: { title: 'CPU per upgrade, pino at info (bare ws logs nothing)', unit: 'µs', control: 'ws', bar: 1.25 },
   get: { title: 'CPU per ordinary GET', unit: 'µs', control: 'fastify', bar: 1.02 },
   ...Object.fromEntries(Object.keys(SIZES).map(label => [`echo ${label}`, { title: `CPU per echo, ${label}`, unit: 'µs', control: 'ws', bar: 1.02 }])),
+  heapWithHeartbeat: { title: 'heap per idle connection with a heartbeat', unit: 'B', control: 'ws', subject: 'heartbeat', bar: 1.10 },
+  heartbeat: { title: 'CPU per idle connection and ping', unit: 'µs', control: 'wsLoop', subject: 'heartbeat', bar: 1 },
+  policy: { title: 'CPU per echo, 32 B, through an option', unit: 'µs', control: 'ours' },
   inject: { title: 'injectWS connects per CPU second', unit: '/s', control: 'reference', bar: 0.5, isMoreBetter: true }
 }
 
@@ -103,6 +113,34 @@ async function * echoMessages (name, { messages, turns, ballast }, label) {
   }
 }
 
+async function * keepAlive (name, { steps, batch, upgradeWarmUp, beats, ballast }) {
+  const connections = steps.at(-1)
+  const { server, stop, open, warmUp } = await serveUpgrades(name, ballast)
+  try {
+    yield * warmUp(upgradeWarmUp, batch)
+    const empty = await server.call('memory')
+    for (let opened = 0; opened < connections; opened += batch) {
+      await open(batch, true)
+      yield
+    }
+    const { heap, external } = await server.call('memory')
+    const heapWithHeartbeat = (heap + external - empty.heap - empty.external) / connections
+    if (name === 'ws') return { heapWithHeartbeat }
+
+    let used = 0
+    for (let beat = -1; beat < beats; beat++) {
+      const cpu = await cpuOf(server, () => setTimeout(PING_INTERVAL))
+      if (beat >= 0) used += cpu
+      yield
+    }
+    const alive = await server.call('connections')
+    if (alive !== connections) throw new Error(`${name}: ${connections - alive} of ${connections} connections did not answer`)
+    return { heapWithHeartbeat, heartbeat: used / beats / connections }
+  } finally {
+    await stop()
+  }
+}
+
 async function * injectConnections (name, { injects, turns, ballast }) {
   const { server, stop } = await serve(name, ballast)
   try {
@@ -137,8 +175,8 @@ async function serveUpgrades (name, ballast, logs) {
   const port = await server.call('port')
   return { server, stop, open, warmUp }
 
-  function open (count) {
-    return load.call('open', { port, path, greeting, count })
+  function open (count, isIdle) {
+    return load.call('open', { port, path, greeting, count, isIdle })
   }
 
   async function * warmUp (count, batch) {

@@ -14,6 +14,7 @@ answerCalls({
   cpu: cpuTime,
   memory: memoryInUse,
   drained: untilDrained,
+  connections,
   inject
 })
 
