@@ -8,13 +8,16 @@ import { pathToFileURL } from 'node:url'
 const host = '127.0.0.1'
 
 /** Milliseconds between two pings of a connection. Shorter than anybody would set it: what counts is the cost of one. */
-export const PING_INTERVAL = 1000
+export const PING_INTERVAL = 2000
 
 export const contestants = {
   ws: {
     title: 'bare ws',
     package: 'ws',
-    start: async () => listen((await startWs()).httpServer)
+    async start () {
+      const { httpServer, websocketServer } = await startWs()
+      return { ...await listen(httpServer), websocketServer }
+    }
   },
 
   fastify: {

@@ -11,11 +11,11 @@ const sockets = []
 
 answerCalls({ open, close, echo, get })
 
-/** Opens so many websocket connections, a few at a time, and keeps them. Idle ones do nothing but answer pings. */
-function open ({ port, path, greeting, count, isIdle = false }) {
+/** Opens so many websocket connections, a few at a time, and keeps them. Some are pinged, and answer. */
+function open ({ port, path, greeting, count, isPinged = false }) {
   return share(count, 32, async () => {
     const socket = await openOne(port, path, greeting)
-    if (isIdle) answerPings(socket)
+    if (isPinged) answerPings(socket)
     sockets.push(socket)
   })
 }
