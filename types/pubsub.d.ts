@@ -271,7 +271,7 @@ export interface History {
   /** The messages behind an id, oldest first, at most so many; fewer mean that there are no more. */
   read (topic: string, after: string, limit: number): Promise<HistoryPage>
 
-  /** The id of the newest message; `'0'` where there is none. */
+  /** The id of the newest message; `'0-0'` where there is none. */
   last (topic: string): Promise<string>
 }
 
