@@ -135,6 +135,23 @@ t.test('an answer of a connection that is gone is none', { skip }, async t => {
   }
 })
 
+t.test('nothing is said any more once it is closed, whatever was being asked', { skip }, async t => {
+  const server = await startRedis(t)
+  const admin = new Redis(server.port, '127.0.0.1')
+  t.teardown(() => { admin.disconnect() })
+  const statuses: string[] = []
+  const engine = redis({ client: new Redis(server.port, '127.0.0.1', { lazyConnect: true }) })
+  await engine.start({ deliver () {}, status ({ state }) { statuses.push(state) }, timeout: 1000 })
+  await engine.subscribe('a')
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await admin.call('CLIENT', 'PAUSE', '1000', 'ALL')
+  await until(() => statuses.at(-1) === 'down', 'the loss')
+  await new Promise(resolve => { setTimeout(resolve, 300) })
+  await engine.close()
+  await new Promise(resolve => { setImmediate(resolve) })
+  t.same(statuses, ['up', 'down'])
+})
+
 t.test('a user who may not subscribe is refused, and what is not ours is dropped', { skip }, async t => {
   const server = await startRedis(t)
   const admin = new Redis(server.port, '127.0.0.1')
