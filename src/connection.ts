@@ -5,7 +5,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
-import type { WebsocketPluginOptions } from '../types'
+import type { RouteSocket, WebsocketPluginOptions } from '../types'
 import { keepContext } from './async-context'
 import { clearTimeout, setTimeout } from './clock'
 import { adopt } from './connections'
@@ -91,7 +91,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
       open(policies, connection)
       tellOpen(connection)
       websocketServer.emit('connection', socket, request.raw, request)
-      const result: unknown = handler.call(instance, socket, request)
+      const result: unknown = handler.call(instance, socket as RouteSocket, request)
       if (isThenable(result)) awaitHandler(result, connection)
     } catch (error) {
       connection.fail(error)
