@@ -59,6 +59,8 @@ export function clusterLink (client: RedisCluster, timeout: number, connect: Con
     const cluster = client.duplicate([], {
       lazyConnect: true,
       enableOfflineQueue: false,
+      // Where it fails, connect() would never settle.
+      enableReadyCheck: false,
       shardedSubscribers: false,
       keyPrefix: '',
       scaleReads: 'master',

@@ -73,7 +73,7 @@ export class Subscriptions {
   }
 
   #leave (topic: Topic, member: Member): void {
-    topic.members.delete(member)
+    topic.delete(member)
     for (const catchUp of topic.catchUps ?? []) if (catchUp.member === member) topic.catchUps?.delete(catchUp)
     this.#hub.topics.settle(topic)
   }
@@ -98,7 +98,7 @@ export class Subscriptions {
         check(member, name, attempt)
       }
       if (after !== undefined) return await this.#catchUp(member, topic, after, attempt)
-      topic.members.add(member)
+      topic.add(member)
       member.topics.push(topic)
       return PLAIN
     } finally {
