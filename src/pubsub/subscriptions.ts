@@ -99,7 +99,7 @@ export class Subscriptions {
       }
       if (after !== undefined) return await this.#catchUp(member, topic, after, attempt)
       topic.add(member)
-      member.topics.push(topic)
+      member.join(topic)
       return PLAIN
     } finally {
       topic.pending--
@@ -135,7 +135,7 @@ export class Subscriptions {
     topic.catchUps.add(catchUp)
     try {
       const result = await this.#replay(catchUp, topic, () => { check(member, topic.name, attempt) })
-      member.topics.push(topic)
+      member.join(topic)
       catchUp.goLive()
       return result
     } catch (error) {
