@@ -43,8 +43,9 @@ export function clusterLink (client: RedisCluster, timeout: number, connect: Con
     async unsubscribe (channel) { await linkOf(channel).unsubscribe(channel) },
     async command (args) {
       if (args[0] === 'PING') return await Promise.all(linksOf(current).map(checkWhole))
+      const generation = current
       return await linkOf(keyOf(args)).command(args).catch(error => {
-        if (error.message.startsWith('MOVED ')) fail(current, error)
+        if (error.message.startsWith('MOVED ')) fail(generation as Generation, error)
         throw error
       })
     },
@@ -92,13 +93,12 @@ export function clusterLink (client: RedisCluster, timeout: number, connect: Con
   }
 
   function onReady (generation: Generation, link: Link): void {
-    if (generation !== current) return
     generation.ready.add(link)
     if (generation.ready.size === generation.links.size) ready()
   }
 
-  function fail (generation: Generation | undefined, error: Error | undefined): void {
-    if (generation === undefined || generation !== current) return
+  function fail (generation: Generation, error: Error | undefined): void {
+    if (generation !== current) return
     end()
     lost(error)
     timer = setTimeout(begin, RETRY).unref()
@@ -112,8 +112,7 @@ export function clusterLink (client: RedisCluster, timeout: number, connect: Con
   }
 
   function linkOf (name: string): Link {
-    const address = current?.cluster.slots[slotOf(name)]?.[0]
-    const link = address === undefined ? undefined : current?.links.get(address)
+    const link = current?.links.get(String(current.cluster.slots[slotOf(name)]?.[0]))
     if (link === undefined) throw new Error(`no master has the slot of ${name}`)
     return link
   }
