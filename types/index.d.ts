@@ -325,6 +325,14 @@ declare namespace fastifyWebsocket {
      */
     strictRoutes?: boolean | null
 
+    /**
+     * Takes websockets over HTTP/2 too (RFC 8441, extended CONNECT), where the application's HTTP server speaks it. Routes,
+     * hooks and options are the same.
+     *
+     * Default: true. False announces nothing to clients: over HTTP/2 they get no websocket.
+     */
+    http2?: boolean | null
+
     /** How `fastify.close()` parts from the clients. */
     shutdown?: ShutdownOptions
 

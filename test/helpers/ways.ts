@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import { readMessages } from '../../src/extras/testing'
-import { type Client, type DialOptions, type Running, type Transport, TRANSPORTS } from './app'
+import { type Client, type DialOptions, type Running, type Transport, ALL_TRANSPORTS } from './app'
 import { LIMIT, within } from './limit'
 
-export const WAYS = [...TRANSPORTS, 'injectWS'] as const
+export const WAYS = [...ALL_TRANSPORTS, 'injectWS'] as const
 export type Way = typeof WAYS[number]
 
 /** What `start` is to listen over for this way in. */

@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Socket } from 'node:net'
 import type { VerifyClient, WebsocketPluginOptions } from '../../types'
-import { start, TRANSPORTS, type Declare } from '../helpers/app'
+import { start, ALL_TRANSPORTS, type Declare } from '../helpers/app'
 import { deferred } from '../helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
 import { until, within } from '../helpers/limit'
@@ -45,7 +45,7 @@ const parts: Record<string, Part> = {
   'ws, which finds the handshake wrong': [{ status: 400, headers: wrongKey }, {}]
 }
 
-for (const over of TRANSPORTS) {
+for (const over of ALL_TRANSPORTS) {
   for (const [name, [refusal, websocket, declare = () => {}]] of Object.entries(parts)) {
     t.test(`refuses by ${name}, over ${over}`, async t => {
       const running = await start(t, { over, websocket }, async app => {
