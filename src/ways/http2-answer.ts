@@ -42,8 +42,8 @@ export function translateAnswer (stream: ServerHttp2Stream, owner: AnswerOwner):
   function endHead (...args: unknown[]): ServerHttp2Stream {
     const [chunk] = args
     if (chunk != null && typeof chunk !== 'function') stream.write(chunk)
-    // Nothing that could be sent as a response. Node ends a stream too, one that is closed.
-    if (stream.write === writeHead && !stream.closed) stream.destroy()
+    // Nothing that could be sent as a response. Node ends a stream too: one that is closed, or has a response without a body.
+    if (stream.write === writeHead && !stream.closed && !stream.headersSent) stream.destroy()
     return Reflect.apply(end, stream, args.filter(each => typeof each === 'function'))
   }
 

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { constants } from 'node:http2'
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
 import { Duplex } from 'node:stream'
-import { clearTimeout, setImmediate, setTimeout } from '../clock'
+import { setImmediate, setTimeout } from '../clock'
 import { tellRefusal } from '../diagnostics'
 import { PendingUpgrade } from '../upgrade'
 import type { Terms } from '../upgrade'
@@ -15,8 +15,8 @@ import { asResponse, asUpgradeRequest, detachExchange, detachResponse, sealRespo
 import { carryWebsocket } from './http2-session'
 import { countReaders, limitStall, readAhead, stopFlow } from './waiting'
 
-// How long a refused client may keep its half of the stream open once it has been sent everything.
-const LINGER = 1000
+// How often it is looked whether the end of a response is out. Node tells when it knows of it, which is earlier.
+const POLL = 5
 
 // Nothing comes behind a request: what follows it has frames of its own.
 const NO_HEAD = Buffer.alloc(0)
@@ -33,7 +33,6 @@ export class Http2Upgrade extends PendingUpgrade implements AnswerOwner {
   #isRead = false
   #isWritten = false
   #putBack: (() => void) | undefined
-  #linger: NodeJS.Timeout | undefined
 
   constructor (request: Http2ServerRequest, response: Http2ServerResponse, terms: Terms) {
     super()
@@ -111,7 +110,6 @@ export class Http2Upgrade extends PendingUpgrade implements AnswerOwner {
   }
 
   #beginRefusal (statusCode: number | undefined): void {
-    if (!this.isPending) return
     this.isPending = false
     this.unwatchClient()
     this.stream.pause()
@@ -129,24 +127,25 @@ export class Http2Upgrade extends PendingUpgrade implements AnswerOwner {
     this.#letGo()
   }
 
-  // What the client sent meanwhile is discarded. It has had the whole answer, so no more of it is needed (RFC 9113 section 8.1):
-  // the stream need not wait for its half once the end of ours is out.
+  // What the client sent meanwhile is discarded.
   readonly #onResponseSent = (): void => {
-    const { stream } = this
-    stream.resume()
-    setImmediate(() => {
-      if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR)
-      else if (!stream.destroyed) this.#linger = setTimeout(() => { stream.close(constants.NGHTTP2_NO_ERROR) }, LINGER).unref()
-    })
+    this.stream.resume()
+    setImmediate(closeOnceSent, this.stream)
   }
 
   #letGo (): void {
     this.#isOver = true
     this.isPending = false
     this.reply = undefined
-    clearTimeout(this.#linger)
     if (this.#terms.upgrades.delete(this)) this.stream.off('close', this.#onStreamClosed)
   }
+}
+
+// The client has the whole answer, so no more of its half is needed (RFC 9113 section 8.1).
+function closeOnceSent (stream: ServerHttp2Stream): void {
+  if (stream.destroyed) return
+  if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR)
+  else setTimeout(closeOnceSent, POLL, stream).unref()
 }
 
 // An end that nobody agreed on: the client has to hear of it as such.
