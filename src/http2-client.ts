@@ -83,7 +83,7 @@ export class Http2Connection extends Duplex {
       if (isKey) this.#accept = createHash('sha1').update(value + GUID).digest('base64')
       if (!isKey && !NOT_SENT.has(name)) headers[name] = name in headers ? [headers[name], value].flat().map(String) : value
     }
-    const stream = this.#session.request({ ':scheme': this.#session.encrypted ? 'https' : 'http', ...headers }, { endStream: false })
+    const stream = this.#session.request(headers, { endStream: false })
     stream.once('response', headers => { this.#onResponse(headers) })
     stream.on('data', chunk => { this.#receive(chunk) })
     stream.once('end', () => { this.push(null) })
@@ -97,7 +97,7 @@ export class Http2Connection extends Duplex {
       ? ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket', `sec-websocket-accept: ${this.#accept}`]
       : [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close']
     for (const [name, value] of Object.entries(headers)) {
-      for (const single of [value ?? []].flat()) lines.push(`${name}: ${single}`)
+      for (const single of [value].flat()) lines.push(`${name}: ${single}`)
     }
     this.#receive(Buffer.from(lines.join('\r\n') + '\r\n\r\n', 'latin1'))
   }
@@ -106,9 +106,9 @@ export class Http2Connection extends Duplex {
     if (!this.push(chunk)) this.#stream?.pause()
   }
 
-  // One that ended on both sides has been read to its end. Any other was cut.
+  // One that was not cut is read to its end by now.
   #onStreamClosed (stream: ClientHttp2Stream): void {
-    if (stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR) this.#session.close()
+    if (stream.rstCode === constants.NGHTTP2_NO_ERROR) this.#session.close()
     else this.destroy()
   }
 }

@@ -75,7 +75,7 @@ t.test('reads a refusal of a status that nobody knows', async t => {
 })
 
 t.test('ends at once when the stream is reset, or the session lost', async t => {
-  for (const end of [(stream: ServerHttp2Stream) => { stream.close(2) }, (stream: ServerHttp2Stream) => { stream.session?.destroy() }]) {
+  for (const end of [(stream: ServerHttp2Stream) => { stream.close(2) }, (stream: ServerHttp2Stream) => { stream.close(8) }, (stream: ServerHttp2Stream) => { stream.session?.destroy() }]) {
     const connection = await connected(t, stream => { setImmediate(end, stream) })
     connection.on('error', () => {})
     connection.write(upgradeHead('/'))
@@ -94,6 +94,12 @@ t.test('may be left at any time', async t => {
     pending.destroy()
     await until(() => pending.closed, 'the end')
     early.destroy()
+    const session = connect(running.url(''))
+    const settings = once(session, 'remoteSettings')
+    const late = new Http2Connection(session)
+    await within(settings, 'the settings')
+    late.write(upgradeHead('/'))
+    late.destroy()
     await assertServerHoldsNothing(t, running.server)
   }
 })

@@ -738,6 +738,13 @@ declare module 'fastify' {
     timeout?: number
     /** Abandons the handshake when it aborts: the call rejects. */
     signal?: AbortSignal
+    /**
+     * Opens the websocket on a stream of an HTTP/2 session of its own (RFC 8441), where the application has an HTTP/2
+     * server. Where that takes no websockets over HTTP/2 the call rejects.
+     *
+     * Default: false, HTTP/1.1.
+     */
+    http2?: boolean
   }
 }
 

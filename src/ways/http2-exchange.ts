@@ -17,6 +17,8 @@ export function asUpgradeRequest (request: Http2ServerRequest): IncomingMessage 
   const { headers, stream }: Http2ServerRequest = request
   if (compatListeners.length === 0) learnListeners(stream)
   Reflect.set(request, 'method', 'GET')
+  headers.host ??= headers[':authority']
+  headers.connection = 'Upgrade'
   headers.upgrade = 'websocket'
   headers['sec-websocket-key'] ??= randomBytes(16).toString('base64')
   Object.defineProperty(request, 'socket', { get: socketOf, configurable: true })

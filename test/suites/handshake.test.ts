@@ -7,7 +7,7 @@ import { deferred } from '../helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
 import { until, within } from '../helpers/limit'
 import { assertRefusal, type RefusalOptions } from '../helpers/refusal'
-import { connectBy, transportOf, WAYS } from '../helpers/ways'
+import { connectBy, isInMemory, transportOf, WAYS } from '../helpers/ways'
 
 checkLeaksAtEnd(t)
 
@@ -98,8 +98,8 @@ for (const way of WAYS) {
       })
       app.get('/', { websocket: true }, () => { t.fail('the handler runs') })
     })
-    if (way === 'injectWS') {
-      const opened = running.app.injectWS('/', {}, { onInit (client) { hooked.promise.then(() => client.terminate(), t.fail) } })
+    if (isInMemory(way)) {
+      const opened = running.app.injectWS('/', {}, { http2: way !== 'injectWS', onInit (client) { hooked.promise.then(() => client.terminate(), t.fail) } })
       await t.rejects(within(opened, 'injectWS'), { code: 'FST_WS_INJECT_FAILED' })
     } else {
       const { socket } = running.dial()

@@ -18,7 +18,7 @@ t.test('reads as the GET that asks for a websocket over HTTP/1.1', async t => {
       preHandler: async request => {
         const { method, url, headers, httpVersion } = request.raw
         t.match({ method, url, httpVersion }, { method: 'GET', url: '/path/x?a=b', httpVersion: '2.0' })
-        t.match(headers, { upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': /^.{22}==$/, cookie: 'a=b' })
+        t.match(headers, { host: 'localhost', connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': /^.{22}==$/, cookie: 'a=b' })
         t.match({ method: request.method, params: request.params, query: request.query }, { method: 'GET', params: { name: 'x' }, query: { a: 'b' } })
         t.match({ ip: request.ip, host: request.host, protocol: request.protocol, ws: request.ws }, { ip: '127.0.0.1', host: 'localhost', protocol: 'https', ws: true })
       }
