@@ -49,11 +49,16 @@ t.test('headers that are sent twice are joined where joinDuplicateHeaders says s
   }
 })
 
-t.test('no more headers are taken than maxHeadersCount says', async t => {
+t.test('headers above maxHeadersCount are dropped, or the request with them, as this Node does over TCP', async t => {
   const server = createServer()
   server.maxHeadersCount = 3
-  const { rawRequest } = await send(server, 'X-Fourth: 4\r\n')
-  t.same(Object.keys(rawRequest.headers), ['host', 'connection', 'upgrade'])
+  server.on('upgrade', (rawRequest, rawSocket) => { rawSocket.end(`HTTP/1.1 101 ${Object.keys(rawRequest.headers)}\r\n\r\n`) })
+  const [inMemory, overTcp] = await Promise.all([connectInMemory(server, {}), await connectOverTcp(t, server)].map(async client => {
+    client.write(`${HEAD}X-Fourth: 4\r\n\r\n`)
+    return await text(client)
+  }))
+  t.match(inMemory, /^HTTP\/1.1 (101 host,connection,upgrade\r|431 )/)
+  t.equal(inMemory, overTcp)
 })
 
 t.test('the settings of a server that also speaks HTTP/2 hold where Node keeps them', async t => {

@@ -572,8 +572,12 @@ declare namespace fastifyWebsocket {
     perMessageDeflate?: PerMessageDeflate | undefined
   }
 
-  /** Options of `fastify.route()` with `wsHandler` among them, for code that builds such objects. */
-  export interface RouteOptions<
+  /**
+   * Options of `fastify.route()` with those of this plugin among them, for code that builds such objects: a plain route, one
+   * with a `wsHandler` beside its `handler`, or one whose `handler` is for websockets. Where `websocket` is an object,
+   * TypeScript does not tell the last two apart by it: the parameters of `handler` need their types.
+   */
+  export type RouteOptions<
     RawServer extends RawServerBase = RawServerDefault,
     RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
     RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
@@ -582,8 +586,56 @@ declare namespace fastifyWebsocket {
     SchemaCompiler extends FastifySchema = FastifySchema,
     TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
     Logger extends FastifyBaseLogger = FastifyBaseLogger
-  > extends FastifyRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>,
-    WebsocketRouteOptions<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger> { }
+  > =
+    | PlainRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+    | WsHandlerRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+    | WebsocketOnlyRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+
+  /** A route that serves plain HTTP. */
+  export interface PlainRouteOptions<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+    ContextConfig = ContextConfigDefault,
+    SchemaCompiler extends FastifySchema = FastifySchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger
+  > extends FastifyRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger> {
+    websocket?: false
+    wsHandler?: undefined
+  }
+
+  /** A route that serves plain HTTP by its `handler`, and websockets by its `wsHandler`. */
+  export interface WsHandlerRouteOptions<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+    ContextConfig = ContextConfigDefault,
+    SchemaCompiler extends FastifySchema = FastifySchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger
+  > extends FastifyRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger> {
+    websocket?: boolean | WebsocketRouteConnectionOptions
+    wsHandler: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+  }
+
+  /** A route that serves websockets by its `handler`. */
+  export interface WebsocketOnlyRouteOptions<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+    ContextConfig = ContextConfigDefault,
+    SchemaCompiler extends FastifySchema = FastifySchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger
+  > extends Omit<FastifyRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>, 'handler'> {
+    websocket: true | WebsocketRouteConnectionOptions
+    wsHandler?: undefined
+    handler: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+  }
 
   /**
    * What the request of `injectWS` looks like to the application. `headers` are sent by the client; other properties
@@ -656,6 +708,31 @@ declare module 'fastify' {
     TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
     Logger extends FastifyBaseLogger = FastifyBaseLogger
   > {
+    // The handler among the options comes first: where it is not among them these do not apply, by their number of arguments.
+
+    /** A websocket route: `fastify.get(path, { websocket: true, handler: (socket, request) => { ... } })`. */
+    <
+      RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      SchemaCompiler extends FastifySchema = FastifySchema,
+      InnerLogger extends Logger = Logger
+    >(
+      path: string,
+      opts: Omit<RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>, 'websocket'> & { websocket: true | fastifyWebsocket.WebsocketRouteConnectionOptions, handler: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> }
+    ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
+
+    /** The same where `true` has become `boolean` in a constant, or is known at run time only. */
+    <
+      RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      SchemaCompiler extends FastifySchema = FastifySchema,
+      InnerLogger extends Logger = Logger,
+      IsWebsocket extends boolean = boolean
+    >(
+      path: string,
+      opts: Omit<RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>, 'websocket'> & { websocket: IsWebsocket, handler: true extends IsWebsocket ? fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> : never }
+    ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
+
     /** A websocket route: `fastify.get(path, { websocket: true }, (socket, request) => { ... })`. */
     <
       RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
@@ -664,8 +741,21 @@ declare module 'fastify' {
       InnerLogger extends Logger = Logger
     >(
       path: string,
-      opts: RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> & { websocket: true | fastifyWebsocket.WebsocketRouteConnectionOptions },
+      opts: Omit<RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>, 'websocket'> & { websocket: true | fastifyWebsocket.WebsocketRouteConnectionOptions },
       handler?: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>
+    ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
+
+    /** The same where `true` has become `boolean` in a constant, or is known at run time only. */
+    <
+      RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      SchemaCompiler extends FastifySchema = FastifySchema,
+      InnerLogger extends Logger = Logger,
+      IsWebsocket extends boolean = boolean
+    >(
+      path: string,
+      opts: Omit<RouteShorthandOptions<RawServer, RawRequest, RawReply, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger>, 'websocket'> & { websocket: IsWebsocket },
+      handler: true extends IsWebsocket ? fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RequestGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger> : never
     ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
   }
 
@@ -700,6 +790,28 @@ declare module 'fastify' {
         websocket: true | fastifyWebsocket.WebsocketRouteConnectionOptions
         handler: fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
       }
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+
+    /** The same where `true` has become `boolean` in a constant, or is known at run time only. */
+    route<
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+      IsWebsocket extends boolean = boolean
+    >(
+      opts: Omit<RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>, 'handler' | 'websocket'> & {
+        websocket: IsWebsocket
+        handler: true extends IsWebsocket ? fastifyWebsocket.WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger> : never
+      }
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+
+    /** A route of either kind. */
+    route<
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema
+    >(
+      opts: fastifyWebsocket.RouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
   }
 
