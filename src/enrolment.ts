@@ -59,7 +59,6 @@ export class Enrolment implements Terms {
     this.isClosing = true
     this.hasSecondServer = this.fastify.addresses().length > 1
     for (const upgrade of this.upgrades) upgrade.refuse(new FST_WS_CLOSING())
-    for (const carrier of this.carriers) carrier.end()
   }
 
   #route (upgrade: PendingUpgrade): void {

@@ -22,8 +22,8 @@ export interface Terms {
 
 /** One connection to a client that has many streams. */
 export interface Carrier {
-  /** No upgrade is accepted any more: it ends after the last of its websockets. */
-  end: () => void
+  /** No upgrade is accepted any more: it ends after the last of its websockets. Settles then. */
+  end: () => Promise<void>
 }
 
 const kUpgrade = Symbol('fastify-wss.upgrade')

@@ -23,6 +23,7 @@ class WebsocketSession implements Carrier {
   #websockets = 0
   #timeout = 0
   #isEnding = false
+  readonly #onLast: Array<() => void> = []
 
   constructor (session: Http2Session) {
     this.#session = session
@@ -41,15 +42,23 @@ class WebsocketSession implements Carrier {
     stream.once('close', this.#onWebsocketClosed)
   }
 
-  end (): void {
+  end (): Promise<void> {
     this.#isEnding = true
-    if (this.#websockets === 0 && !this.#session.closed) this.#session.close()
+    return new Promise(resolve => {
+      this.#onLast.push(resolve)
+      if (this.#websockets === 0) this.#finish()
+    })
+  }
+
+  #finish (): void {
+    if (!this.#session.closed) this.#session.close()
+    for (const resolve of this.#onLast.splice(0)) resolve()
   }
 
   readonly #onWebsocketClosed = (): void => {
-    if (--this.#websockets > 0 || this.#session.closed) return
-    if (this.#isEnding) this.end()
-    else this.#session.setTimeout(this.#timeout)
+    if (--this.#websockets > 0) return
+    if (this.#isEnding) this.#finish()
+    else if (!this.#session.closed) this.#session.setTimeout(this.#timeout)
   }
 }
 
