@@ -18,6 +18,9 @@ export const measurements = [
   { title: 'upgrades with pino', names: ['ws', 'reference', 'ours', 'compared'], run: (name, size) => acceptUpgrades(name, size, true) },
   { title: 'GET', names: ['fastify', 'reference', 'ours', 'compared'], run: answerGets },
   ...Object.keys(SIZES).map(label => ({ title: `echo ${label}`, names: echoing, run: (name, size) => echoMessages(name, size, label) })),
+  { title: 'TLS: idle connections', names: ['tls', 'http2'], run: onTls(holdConnections) },
+  { title: 'TLS: upgrades', names: ['tls', 'http2'], run: onTls((name, size) => acceptUpgrades(name, size, false)) },
+  ...Object.keys(SIZES).map(label => ({ title: `TLS: echo ${label}`, names: ['tls', 'http2'], run: onTls((name, size) => echoMessages(name, size, label)) })),
   { title: 'injectWS', names: ['reference', 'ours', 'compared'], run: injectConnections }
 ]
 
@@ -29,7 +32,23 @@ export const rows = {
   upgradeLogged: { title: 'CPU per upgrade, pino at info (bare ws logs nothing)', unit: 'µs', control: 'ws', bar: 1.25 },
   get: { title: 'CPU per ordinary GET', unit: 'µs', control: 'fastify', bar: 1.02 },
   ...Object.fromEntries(Object.keys(SIZES).map(label => [`echo ${label}`, { title: `CPU per echo, ${label}`, unit: 'µs', control: 'ws', bar: 1.02 }])),
+  'TLS heap': { title: 'TLS, 100 websockets a session: heap per idle connection', unit: 'B', control: 'tls' },
+  'TLS rss': { title: 'TLS: RSS per idle connection', unit: 'B', control: 'tls', bar: 0.4, judged: 'http2' },
+  'TLS upgrade': { title: 'TLS: CPU per connect', unit: 'µs', control: 'tls', bar: 0.5, judged: 'http2' },
+  ...Object.fromEntries(Object.keys(SIZES).map(label => [`TLS echo ${label}`, { title: `TLS: CPU per echo, ${label}`, unit: 'µs', control: 'tls', ...label === '32 B' && { bar: 1.1, judged: 'http2' } }])),
   inject: { title: 'injectWS connects per CPU second', unit: '/s', control: 'reference', bar: 0.5, isMoreBetter: true }
+}
+
+// Handshakes take long, and what is measured differs by half: fewer do.
+function onTls (run) {
+  return async function * runOnTls (name, size) {
+    const numbers = yield * run(name, { ...size, steps: size.steps.slice(0, 1), upgradeWarmUp: size.batch, messages: mapValues(size.messages, count => count / 4) })
+    return Object.fromEntries(Object.entries(numbers).filter(([key]) => !key.includes(' at ')).map(([key, value]) => [`TLS ${key}`, value]))
+  }
+}
+
+function mapValues (object, map) {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]))
 }
 
 async function * holdConnections (name, { steps, batch, upgradeWarmUp, ballast }) {
@@ -93,9 +112,9 @@ async function * answerGets (name, { gets, turns, ballast }) {
 async function * echoMessages (name, { messages, turns, ballast }, label) {
   const { server, load, stop } = await serve(name, ballast)
   try {
-    const { path, greeting } = contestants[name]
+    const { path, greeting, over } = contestants[name]
     const port = await server.call('port')
-    await load.call('open', { port, path, greeting, count: 32 })
+    await load.call('open', { port, path, greeting, over, count: 32 })
     const echo = count => load.call('echo', { size: SIZES[label], count })
     return { [`echo ${label}`]: yield * inTurns(server, echo, messages[label], turns) }
   } finally {
@@ -133,12 +152,12 @@ async function cpuOf (server, work) {
 
 async function serveUpgrades (name, ballast, logs) {
   const { server, load, stop } = await serve(name, ballast, logs)
-  const { path, greeting } = contestants[name]
+  const { path, greeting, over } = contestants[name]
   const port = await server.call('port')
   return { server, stop, open, warmUp }
 
   function open (count) {
-    return load.call('open', { port, path, greeting, count })
+    return load.call('open', { port, path, greeting, over, count })
   }
 
   async function * warmUp (count, batch) {

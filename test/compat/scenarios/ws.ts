@@ -342,7 +342,7 @@ export const ws: Scenario[] = [
       session.close()
     },
     expect: {
-      app: ['handler true 2.0', 'answer 200']
+      app: ['handler true "2.0"', 'answer 200']
     }
   },
   {
