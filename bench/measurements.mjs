@@ -18,9 +18,7 @@ export const measurements = [
   { title: 'upgrades with pino', names: ['ws', 'reference', 'ours', 'compared'], run: (name, size) => acceptUpgrades(name, size, true) },
   { title: 'GET', names: ['fastify', 'reference', 'ours', 'compared'], run: answerGets },
   ...Object.keys(SIZES).map(label => ({ title: `echo ${label}`, names: echoing, run: (name, size) => echoMessages(name, size, label) })),
-  { title: 'TLS: idle connections', names: ['tls', 'http2'], run: onTls(holdConnections) },
-  { title: 'TLS: upgrades', names: ['tls', 'http2'], run: onTls((name, size) => acceptUpgrades(name, size, false)) },
-  ...Object.keys(SIZES).map(label => ({ title: `TLS: echo ${label}`, names: ['tls', 'http2'], run: onTls((name, size) => echoMessages(name, size, label)) })),
+  { title: 'TLS', names: ['tls', 'http2'], run: compareOnTls },
   { title: 'injectWS', names: ['reference', 'ours', 'compared'], run: injectConnections }
 ]
 
@@ -37,18 +35,6 @@ export const rows = {
   'TLS upgrade': { title: 'TLS: CPU per connect', unit: 'µs', control: 'tls', bar: 0.5, judged: 'http2' },
   ...Object.fromEntries(Object.keys(SIZES).map(label => [`TLS echo ${label}`, { title: `TLS: CPU per echo, ${label}`, unit: 'µs', control: 'tls', ...label === '32 B' && { bar: 1.1, judged: 'http2' } }])),
   inject: { title: 'injectWS connects per CPU second', unit: '/s', control: 'reference', bar: 0.5, isMoreBetter: true }
-}
-
-// Handshakes take long, and what is measured differs by half: fewer do.
-function onTls (run) {
-  return async function * runOnTls (name, size) {
-    const numbers = yield * run(name, { ...size, steps: size.steps.slice(0, 1), upgradeWarmUp: size.batch, messages: mapValues(size.messages, count => count / 4) })
-    return Object.fromEntries(Object.entries(numbers).filter(([key]) => !key.includes(' at ')).map(([key, value]) => [`TLS ${key}`, value]))
-  }
-}
-
-function mapValues (object, map) {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]))
 }
 
 async function * holdConnections (name, { steps, batch, upgradeWarmUp, ballast }) {
@@ -122,6 +108,28 @@ async function * echoMessages (name, { messages, turns, ballast }, label) {
   }
 }
 
+// All in one, and fewer of everything: handshakes take long, and what is measured differs by half.
+async function * compareOnTls (name, { steps: [count], batch, messages, turns, ballast }) {
+  const { server, load, stop, open, warmUp } = await serveUpgrades(name, ballast)
+  try {
+    yield * warmUp(batch, batch)
+    const empty = await server.call('memory')
+    const used = await cpuOf(server, () => open(count))
+    yield
+    const { heap, external, rss } = await server.call('memory')
+    const numbers = { 'TLS heap': (heap + external - empty.heap - empty.external) / count, 'TLS rss': (rss - empty.rss) / count, 'TLS upgrade': used / count }
+    await load.call('close')
+    await server.call('drained')
+    await open(32)
+    for (const [label, size] of Object.entries(SIZES)) {
+      numbers[`TLS echo ${label}`] = yield * inTurns(server, count => load.call('echo', { size, count }), messages[label] / 4, turns)
+    }
+    return numbers
+  } finally {
+    await stop()
+  }
+}
+
 async function * injectConnections (name, { injects, turns, ballast }) {
   const { server, stop } = await serve(name, ballast)
   try {
@@ -154,7 +162,7 @@ async function serveUpgrades (name, ballast, logs) {
   const { server, load, stop } = await serve(name, ballast, logs)
   const { path, greeting, over } = contestants[name]
   const port = await server.call('port')
-  return { server, stop, open, warmUp }
+  return { server, load, stop, open, warmUp }
 
   function open (count) {
     return load.call('open', { port, path, greeting, over, count })

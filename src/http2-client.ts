@@ -84,26 +84,26 @@ export class Http2Connection extends Duplex {
       if (!isKey && !NOT_SENT.has(name)) headers[name] = name in headers ? [headers[name], value].flat().map(String) : value
     }
     const stream = this.#session.request(headers, { endStream: false })
-    stream.once('response', headers => { this.#onResponse(headers) })
-    stream.on('data', chunk => { this.#receive(chunk) })
+    stream.once('response', headers => { this.#onResponse(stream, headers) })
+    stream.on('data', chunk => { this.#receive(stream, chunk) })
     stream.once('end', () => { this.push(null) })
     stream.on('error', error => { this.destroy(error) })
     stream.once('close', () => { this.#onStreamClosed(stream) })
     return stream
   }
 
-  #onResponse ({ ':status': status = 0, ...headers }: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
+  #onResponse (stream: ClientHttp2Stream, { ':status': status = 0, ...headers }: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
     const lines = status === 200
       ? ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket', `sec-websocket-accept: ${this.#accept}`]
       : [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close']
     for (const [name, value] of Object.entries(headers)) {
       for (const single of [value].flat()) lines.push(`${name}: ${single}`)
     }
-    this.#receive(Buffer.from(lines.join('\r\n') + '\r\n\r\n', 'latin1'))
+    this.#receive(stream, Buffer.from(lines.join('\r\n') + '\r\n\r\n', 'latin1'))
   }
 
-  #receive (chunk: Buffer): void {
-    if (!this.push(chunk)) this.#stream?.pause()
+  #receive (stream: ClientHttp2Stream, chunk: Buffer): void {
+    if (!this.push(chunk)) stream.pause()
   }
 
   // One that was not cut is read to its end by now.

@@ -10,7 +10,7 @@ import { deferred } from '../helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
 import { until, within } from '../helpers/limit'
 import { frame, upgradeHead } from '../helpers/raw-client'
-import { echo } from '../helpers/routes'
+import { echo, refuseWith } from '../helpers/routes'
 import { upgraded } from '../helpers/upgraded'
 
 checkLeaksAtEnd(t)
@@ -74,6 +74,17 @@ t.test('does not end a socket that is in other hands with its client', async t =
   await within(ended, 'the end')
 
   t.equal(rawSocket.destroyed, false)
+})
+
+t.test('cuts a client that does not read its answer within the handshake limit', async t => {
+  for (const over of ['tcp', 'h2c'] as const) {
+    const running = await start(t, { over, websocket: { handshakeTimeout: 50 } }, refuseWith(() => WHOLE))
+    const client = await running.raw()
+    client.pause().upgrade('/')
+    await running.logged('incoming request')
+
+    await assertServerHoldsNothing(t, running.server)
+  }
 })
 
 t.test('cuts a client that stops reading from a connection that is no socket, and no other', async t => {
