@@ -108,7 +108,7 @@ export class Http2Connection extends Duplex {
 
   // One that was not cut is read to its end by now.
   #onStreamClosed (stream: ClientHttp2Stream): void {
-    if (stream.rstCode === constants.NGHTTP2_NO_ERROR) this.#session.close()
-    else this.destroy()
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.destroy()
+    this.#session.close()
   }
 }
