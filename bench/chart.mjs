@@ -24,9 +24,9 @@ const STYLE = `
   }
 `
 
-/** Bars for the rows that are a ratio to ws or to Fastify alone: the shorter, the better. */
+/** Bars for the rows in which we and the reference have a ratio to ws or to Fastify alone: the shorter, the better. */
 export function drawChart (summary, machine) {
-  const groups = summary.filter(({ key, contestants: measured }) => key in rows && !rows[key].isMoreBetter && key !== 'rss' && namesIn(measured).length > 0)
+  const groups = summary.filter(({ key, contestants: { reference } }) => reference && key in rows && !rows[key].isMoreBetter && key !== 'rss')
   const longest = Math.max(1.5, ...groups.flatMap(({ contestants: measured }) => namesIn(measured).map(name => measured[name].ratio)))
   const scale = (WIDTH - LEFT - RIGHT) / longest
   const heights = groups.map(({ contestants: measured }) => namesIn(measured).length * BAR + GAP)

@@ -8,19 +8,16 @@ import { pathToFileURL } from 'node:url'
 
 const host = '127.0.0.1'
 
+/** Milliseconds between two pings of a connection. Shorter than anybody would set it: what counts is the cost of one. */
+export const PING_INTERVAL = 2000
+
 export const contestants = {
   ws: {
     title: 'bare ws',
     package: 'ws',
     async start () {
-      const { WebSocketServer } = await import('ws')
-      const httpServer = createServer()
-      const websocketServer = new WebSocketServer({ server: httpServer })
-      websocketServer.on('connection', socket => {
-        socket.on('error', console.error)
-        socket.on('message', message => { socket.send(message) })
-      })
-      return listen(httpServer)
+      const { httpServer, websocketServer } = await startWs()
+      return { ...await listen(httpServer), websocketServer }
     }
   },
 
@@ -56,6 +53,51 @@ export const contestants = {
     over: 'http2',
     start: options => startFastify('fastify-wss', { ...options, http2: true, https: readCertificate() })
   },
+
+  wsLoop: {
+    title: 'ws, the loop of its docs',
+    package: 'ws',
+    async start () {
+      const { httpServer, websocketServer } = await startWs()
+      websocketServer.on('connection', socket => {
+        socket.isAlive = true
+        socket.on('pong', heartbeat)
+      })
+      setInterval(() => {
+        for (const socket of websocketServer.clients) {
+          if (!socket.isAlive) socket.terminate()
+          socket.isAlive = false
+          socket.ping()
+        }
+      }, PING_INTERVAL)
+      return listen(httpServer)
+
+      function heartbeat () {
+        this.isAlive = true
+      }
+    }
+  },
+
+  heartbeat: {
+    title: 'fastify-wss, heartbeat',
+    package: 'fastify-wss',
+    start: options => startFastify('fastify-wss', options, { heartbeat: { interval: PING_INTERVAL, timeout: PING_INTERVAL } })
+  },
+
+  // A message through each option that has to do with messages; values that no message of the benchmark reaches.
+  ...Object.fromEntries(Object.entries({
+    heartbeat: true,
+    idleTimeout: 60_000,
+    maxLifetime: 3_600_000,
+    slowConsumer: true,
+    messageRate: { max: 1e9, timeWindow: 1000 },
+    catchListenerErrors: true,
+    logClose: true
+  }).map(([option, value]) => [`with ${option}`, {
+    title: option,
+    package: 'fastify-wss',
+    start: options => startFastify('fastify-wss', options, { [option]: value })
+  }])),
 
   // Those from here on are measured where their packages are installed.
   crossws: {
@@ -115,12 +157,23 @@ export function compareWith (revision) {
 
 if (process.env.BENCH_COMPARED) compareWith(JSON.parse(process.env.BENCH_COMPARED))
 
-async function startFastify (plugin, { logs, ...options }) {
+async function startWs () {
+  const { WebSocketServer } = await import('ws')
+  const httpServer = createServer()
+  const websocketServer = new WebSocketServer({ server: httpServer })
+  websocketServer.on('connection', socket => {
+    socket.on('error', console.error)
+    socket.on('message', message => { socket.send(message) })
+  })
+  return { httpServer, websocketServer }
+}
+
+async function startFastify (plugin, { logs, ...options }, pluginOptions) {
   const { default: fastify } = await import('fastify')
   const app = fastify({ ...options, logger: logs && { level: 'info', stream: nowhere } })
   if (plugin) {
     const { default: fastifyWebsocket } = await import(plugin)
-    await app.register(fastifyWebsocket)
+    await app.register(fastifyWebsocket, pluginOptions)
     app.get('/', { websocket: true }, socket => {
       socket.on('message', message => { socket.send(message) })
     })

@@ -21,6 +21,7 @@ const FULL = {
   upgradeWarmUp: 6000,
   gets: 64_000,
   messages: { '32 B': 128_000, '1 KB': 64_000, '64 KB': 12_800 },
+  beats: 5,
   injects: 3000,
   ballast: 32
 }
@@ -32,6 +33,7 @@ const QUICK = {
   upgradeWarmUp: 100,
   gets: 1280,
   messages: { '32 B': 1280, '1 KB': 1280, '64 KB': 256 },
+  beats: 1,
   injects: 60,
   ballast: 1
 }

@@ -15,11 +15,13 @@ const sessions = []
 
 answerCalls({ open, close, echo, get })
 
-/** Opens so many websocket connections, a few at a time, and keeps them. */
-async function open ({ port, path, greeting, count, over }) {
+/** Opens so many websocket connections, a few at a time, and keeps them. Some are pinged, and answer. */
+async function open ({ port, path, greeting, count, over, isPinged = false }) {
   if (over === 'http2') return await openStreams(port, count)
   await share(count, 32, async () => {
-    sockets.push(await openOne(port, path, greeting, over))
+    const socket = await openOne(port, path, greeting, over)
+    if (isPinged) answerPings(socket)
+    sockets.push(socket)
   })
 }
 
@@ -103,6 +105,14 @@ async function openOne (port, path = '/', greeting, over) {
     await once(socket, 'data')
   }
   return socket
+}
+
+// A ping without a payload has two bytes, and nothing else comes.
+function answerPings (socket) {
+  const pong = maskedFrame(0xa, Buffer.alloc(0))
+  socket.on('data', pings => {
+    for (let i = 0; i < pings.length; i += 2) socket.write(pong)
+  })
 }
 
 /** `takes` is given each chunk and tells how many answers have come to their end with it. */

@@ -3,12 +3,14 @@
 // whatever else the machine does falls on all of them. A turn of warm-up comes first, then what counts; the numbers are
 // what the generator returns. Times are CPU time of the serving process, all threads, the collector of garbage included.
 
+import { setTimeout } from 'node:timers/promises'
 import { startProcess } from './calls.mjs'
-import { contestants } from './contestants.mjs'
+import { contestants, PING_INTERVAL } from './contestants.mjs'
 
 const SIZES = { '32 B': 32, '1 KB': 1024, '64 KB': 65536 }
 
 const withWebsocket = ['ws', 'reference', 'ours', 'compared', 'crossws', 'expressWs', 'socketIo']
+const policies = Object.keys(contestants).filter(name => name.startsWith('with '))
 const echoing = withWebsocket.filter(name => name !== 'socketIo')
 
 /** run: (name, size) => numbers by the keys of `rows`, in turns. size says how much of everything. */
@@ -19,10 +21,15 @@ export const measurements = [
   { title: 'GET', names: ['fastify', 'reference', 'ours', 'compared'], run: answerGets },
   ...Object.keys(SIZES).map(label => ({ title: `echo ${label}`, names: echoing, run: (name, size) => echoMessages(name, size, label) })),
   { title: 'TLS', names: ['tls', 'http2'], run: compareOnTls },
+  { title: 'heartbeat', names: ['ws', 'wsLoop', 'heartbeat'], run: keepAlive },
+  { title: 'policies', names: ['ours', ...policies], run: async function * (name, size) { return { policy: (yield * echoMessages(name, size, '32 B'))['echo 32 B'] } } },
   { title: 'injectWS', names: ['reference', 'ours', 'compared'], run: injectConnections }
 ]
 
-/** How a number is called, and what it is. control: whose number is 1. bar: what our ratio to it should keep to. */
+/**
+ * How a number is called, and what it is. control: whose number is 1. bar: what the ratio of the subject, which is ours
+ * unless named, should keep to.
+ */
 export const rows = {
   heap: { title: 'heap per idle connection', unit: 'B', control: 'ws', bar: 1.05 },
   rss: { title: 'RSS per idle connection', unit: 'B', control: 'ws' },
@@ -31,9 +38,12 @@ export const rows = {
   get: { title: 'CPU per ordinary GET', unit: 'µs', control: 'fastify', bar: 1.02 },
   ...Object.fromEntries(Object.keys(SIZES).map(label => [`echo ${label}`, { title: `CPU per echo, ${label}`, unit: 'µs', control: 'ws', bar: 1.02 }])),
   'TLS heap': { title: 'TLS, 100 websockets a session: heap per idle connection', unit: 'B', control: 'tls' },
-  'TLS rss': { title: 'TLS: RSS per idle connection', unit: 'B', control: 'tls', bar: 0.4, judged: 'http2' },
-  'TLS upgrade': { title: 'TLS: CPU per connect', unit: 'µs', control: 'tls', bar: 0.5, judged: 'http2' },
-  ...Object.fromEntries(Object.keys(SIZES).map(label => [`TLS echo ${label}`, { title: `TLS: CPU per echo, ${label}`, unit: 'µs', control: 'tls', ...label === '32 B' && { bar: 1.1, judged: 'http2' } }])),
+  'TLS rss': { title: 'TLS: RSS per idle connection', unit: 'B', control: 'tls', bar: 0.4, subject: 'http2' },
+  'TLS upgrade': { title: 'TLS: CPU per connect', unit: 'µs', control: 'tls', bar: 0.5, subject: 'http2' },
+  ...Object.fromEntries(Object.keys(SIZES).map(label => [`TLS echo ${label}`, { title: `TLS: CPU per echo, ${label}`, unit: 'µs', control: 'tls', ...label === '32 B' && { bar: 1.1, subject: 'http2' } }])),
+  heapWithHeartbeat: { title: 'heap per idle connection with a heartbeat (bare ws: pinged once)', unit: 'B', control: 'ws', subject: 'heartbeat', bar: 1.10 },
+  heartbeat: { title: 'CPU per idle connection and ping', unit: 'µs', control: 'wsLoop', subject: 'heartbeat', bar: 1 },
+  policy: { title: 'CPU per echo, 32 B, through an option', unit: 'µs', control: 'ours' },
   inject: { title: 'injectWS connects per CPU second', unit: '/s', control: 'reference', bar: 0.5, isMoreBetter: true }
 }
 
@@ -63,7 +73,7 @@ async function * holdConnections (name, { steps, batch, upgradeWarmUp, ballast }
 // Not together with the memory: V8 forgets optimized code when a collection of garbage that is forced on an idle server
 // finds no connection left, and what would be measured is how it warms up again.
 async function * acceptUpgrades (name, { steps, batch, upgradeWarmUp, ballast }, logs) {
-  const { server, stop, open, warmUp } = await serveUpgrades(name, ballast, logs)
+  const { server, stop, open, warmUp } = await serveUpgrades(name, ballast, { logs })
   try {
     yield * warmUp(upgradeWarmUp, batch)
     const numbers = {}
@@ -130,6 +140,44 @@ async function * compareOnTls (name, { steps: [count], batch, messages, turns, b
   }
 }
 
+async function * keepAlive (name, { steps, batch, upgradeWarmUp, beats, ballast }) {
+  const connections = steps.at(-1)
+  const { server, stop, open, warmUp } = await serveUpgrades(name, ballast, { isPinged: true })
+  try {
+    yield * warmUp(upgradeWarmUp, batch)
+    const empty = await server.call('memory')
+    for (let opened = 0; opened < connections; opened += batch) {
+      await open(batch)
+      yield
+    }
+    const numbers = {}
+    // The control is pinged too: what a first frame each way leaves in memory is not the heartbeat's.
+    if (name === 'ws') await server.call('ping')
+    const used = yield * beat(server, beats)
+    if (name !== 'ws') numbers.heartbeat = used / connections
+    const alive = await server.call('connections')
+    if (alive !== connections) throw new Error(`${name}: ${connections - alive} of ${connections} connections are gone`)
+    // Last: while a collection of garbage is forced, no pong is read.
+    const { heap, external } = await server.call('memory')
+    numbers.heapWithHeartbeat = (heap + external - empty.heap - empty.external) / connections
+    return numbers
+  } finally {
+    await stop()
+  }
+}
+
+/** CPU time for each of so many intervals of pings; one comes before, as warm-up. */
+async function * beat (server, beats) {
+  await setTimeout(PING_INTERVAL)
+  yield
+  let used = 0
+  for (let i = 0; i < beats; i++) {
+    used += await cpuOf(server, () => setTimeout(PING_INTERVAL))
+    yield
+  }
+  return used / beats
+}
+
 async function * injectConnections (name, { injects, turns, ballast }) {
   const { server, stop } = await serve(name, ballast)
   try {
@@ -158,14 +206,14 @@ async function cpuOf (server, work) {
   return await server.call('cpu') - begin
 }
 
-async function serveUpgrades (name, ballast, logs) {
+async function serveUpgrades (name, ballast, { logs = false, isPinged = false } = {}) {
   const { server, load, stop } = await serve(name, ballast, logs)
   const { path, greeting, over } = contestants[name]
   const port = await server.call('port')
   return { server, load, stop, open, warmUp }
 
   function open (count) {
-    return load.call('open', { port, path, greeting, over, count })
+    return load.call('open', { port, path, greeting, over, count, isPinged })
   }
 
   async function * warmUp (count, batch) {

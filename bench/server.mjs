@@ -7,13 +7,15 @@ import { contestants } from './contestants.mjs'
 
 const [name, logs, ballast] = process.argv.slice(2)
 holdBallast(Number(ballast))
-const { httpServer, app } = await contestants[name].start({ logs: logs === 'logs' })
+const { httpServer, websocketServer, app } = await contestants[name].start({ logs: logs === 'logs' })
 
 answerCalls({
   port: () => httpServer.address().port,
   cpu: cpuTime,
   memory: memoryInUse,
   drained: untilDrained,
+  connections,
+  ping,
   inject
 })
 
@@ -45,6 +47,10 @@ function connections () {
   return new Promise((resolve, reject) => {
     httpServer.getConnections((error, count) => { error ? reject(error) : resolve(count) })
   })
+}
+
+function ping () {
+  for (const socket of websocketServer.clients) socket.ping()
 }
 
 /** Connects and leaves so many times, one after the other. */

@@ -3,12 +3,12 @@
 import { contestants } from './contestants.mjs'
 
 export function printTable (summary, { judges }) {
-  for (const { title, unit, control, bar, isMoreBetter, judged = 'ours', contestants: measured, compared } of summary) {
+  for (const { title, unit, control, subject = 'ours', bar, isMoreBetter, contestants: measured, compared } of summary) {
     console.log(`\n${title} (${unit})${bar === undefined ? '' : `, the bar: ${isMoreBetter ? 'at least' : 'at most'} ${bar.toFixed(2)}`}`)
     for (const [name, numbers] of Object.entries(measured)) {
       const { ratio, median, min, max } = numbers
       const range = `${format(min)} to ${format(max)}`
-      const verdict = judges && name === judged && bar !== undefined && (isMoreBetter ? ratio < bar : ratio > bar) ? '  missed' : ''
+      const verdict = judges && name === subject && bar !== undefined && (isMoreBetter ? ratio < bar : ratio > bar) ? '  missed' : ''
       printLine(contestants[name].title, format(median), range, name === control ? 'control' : formatRatio(numbers) + verdict)
     }
     if (compared) printLine('our ratio to that commit', '', '', formatRatio(compared))

@@ -7,6 +7,10 @@ import type { WebSocket } from 'ws'
 import { replaceEmit } from './emit'
 import type { Emit } from './emit'
 
+const PROBE = { requireManualDestroy: true }
+// Symbols of a resource that carry nothing.
+const IDS = 2
+
 /** Of whoever calls. */
 export function keepContext (socket: WebSocket): void {
   if (!hasStore()) return
@@ -22,8 +26,7 @@ export function keepContext (socket: WebSocket): void {
  * but two ids, under symbols of a resource; what an async hook adds is taken for a store.
  */
 function hasStore (): boolean {
-  const probe = new AsyncResource('fastify-wss', { requireManualDestroy: true })
-  const carried = Object.getOwnPropertySymbols(probe).filter(key => Reflect.get(probe, key) !== undefined)
-  probe.emitDestroy()
-  return carried.length > 2
+  const probe = new AsyncResource('fastify-wss', PROBE)
+  const keys = Object.getOwnPropertySymbols(probe)
+  return keys.length > IDS && keys.filter(key => Reflect.get(probe, key) !== undefined).length > IDS
 }

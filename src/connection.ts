@@ -5,7 +5,7 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket, WebSocketServer } from 'ws'
-import type { WebsocketPluginOptions } from '../types'
+import type { RouteSocket, WebsocketPluginOptions } from '../types'
 import { keepContext } from './async-context'
 import { clearTimeout, setTimeout } from './clock'
 import { adopt } from './connections'
@@ -18,7 +18,7 @@ import { admit, open } from './policy'
 import type { TakeOver } from './policy'
 import { headerLines } from './reply-headers'
 import type { RouteRecord } from './route'
-import { abortOnClose } from './signal'
+import { createAborter } from './signal'
 import { letTakeOver } from './take-over'
 import { isThenable } from './thenable'
 import { upgradeOf } from './upgrade'
@@ -48,12 +48,12 @@ type Logged = WebSocket & { [kLog]?: FastifyBaseLogger }
 
 export function createConnectionOpener (websocketServer: WebSocketServer, errorHandler: ErrorHandler | undefined, handshakeTimeout: number): OpenConnection {
   const shakeHands = createHandshaker(websocketServer, handshakeTimeout)
+  const abortOnClose = createAborter()
   websocketServer.on('headers', addReplyHeaders)
 
   return function openConnection (instance, record, request, reply) {
-    const verdict = admit(record.policies, request, reply)
-    if (verdict !== undefined) return verdict.then(() => answer(instance, record, request, reply))
-    return answer(instance, record, request, reply)
+    if (record.admissions.length === 0) return answer(instance, record, request, reply)
+    return admit(record.admissions, request, reply).then(() => answer(instance, record, request, reply))
   }
 
   function answer (instance: FastifyInstance, record: RouteRecord, request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
@@ -91,7 +91,7 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
       open(policies, connection)
       tellOpen(connection)
       websocketServer.emit('connection', socket, request.raw, request)
-      const result: unknown = handler.call(instance, socket, request)
+      const result: unknown = handler.call(instance, socket as RouteSocket, request)
       if (isThenable(result)) awaitHandler(result, connection)
     } catch (error) {
       connection.fail(error)

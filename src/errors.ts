@@ -63,6 +63,30 @@ export const FST_WS_TESTING_TOO_LATE = createError('FST_WS_TESTING_TOO_LATE', 't
 
 export const FST_WS_TESTING_STOPPED = createError('FST_WS_TESTING_STOPPED', 'the inbox was stopped')
 
+export const FST_WS_PUBSUB_NO_WEBSOCKET = createError('FST_WS_PUBSUB_NO_WEBSOCKET', 'fastify-wss/pubsub has to be registered behind fastify-wss, on the same instance')
+
+export const FST_WS_PUBSUB_INVALID_TOPIC = createError<[string]>('FST_WS_PUBSUB_INVALID_TOPIC', 'a topic must be a well-formed string of 1 to 1024 bytes; it is %s', 400, TypeError)
+
+export const FST_WS_PUBSUB_INVALID_MESSAGE = createError<[string, ErrorOptions?]>('FST_WS_PUBSUB_INVALID_MESSAGE', 'a message must be a string, bytes or a value that JSON can hold; it is %s', 500, TypeError)
+
+export const FST_WS_PUBSUB_TOO_LARGE = createError<[number, number]>('FST_WS_PUBSUB_TOO_LARGE', 'the message has %d bytes, more than maxPayload allows (%d)', 413)
+
+export const FST_WS_PUBSUB_FOREIGN_SOCKET = createError('FST_WS_PUBSUB_FOREIGN_SOCKET', 'this is not a socket of a websocket route of this application', 500, TypeError)
+
+export const FST_WS_PUBSUB_REFUSED = createError<[string, ErrorOptions?]>('FST_WS_PUBSUB_REFUSED', 'this socket may not subscribe to %s', 403)
+
+export const FST_WS_PUBSUB_NOT_OPEN = createError('FST_WS_PUBSUB_NOT_OPEN', 'a socket that is closing or closed cannot subscribe')
+
+export const FST_WS_PUBSUB_CANCELLED = createError<[string]>('FST_WS_PUBSUB_CANCELLED', 'unsubscribe(%s) was called before the subscription was made')
+
+export const FST_WS_PUBSUB_UNAVAILABLE = createError<[string, string, ErrorOptions?]>('FST_WS_PUBSUB_UNAVAILABLE', 'the engine %s is not available: %s', 503)
+
+export const FST_WS_PUBSUB_TIMEOUT = createError<[string, number]>('FST_WS_PUBSUB_TIMEOUT', 'the engine %s was not there within %d ms', 503)
+
+export const FST_WS_PUBSUB_NO_HISTORY = createError<[string]>('FST_WS_PUBSUB_NO_HISTORY', 'the engine %s has no history: after needs one')
+
+export const FST_WS_PUBSUB_INVALID_ID = createError<[string]>('FST_WS_PUBSUB_INVALID_ID', 'after must be the id of a message; it is %s', 400, TypeError)
+
 type Refusal = Required<Pick<InjectWSError, 'statusCode' | 'headers' | 'body'>>
 
 type PlainError<Args extends unknown[]> = new (...args: Args) => Error & { code: string }

@@ -12,7 +12,7 @@ export interface Policy {
   /** With the request's headers, before anything is parsed. What it throws or rejects with refuses the upgrade, as of a hook. */
   onRequest?: (request: FastifyRequest, reply: FastifyReply) => unknown
   /** Before the handshake, after the application's hooks. It refuses likewise. */
-  admit?: (request: FastifyRequest, reply: FastifyReply) => unknown
+  admit?: Admit
   /** What ws is to go by in this handshake, in front of the options of the server. */
   handshake?: ServerOptions
   /** Answers the upgrade in the place of ws. */
@@ -20,6 +20,8 @@ export interface Policy {
   /** The connection is open and its handler about to run. Returns what is to be done when it has closed. */
   open?: (connection: Connection) => (() => void) | undefined
 }
+
+export type Admit = (request: FastifyRequest, reply: FastifyReply) => unknown
 
 /** Gives the websocket that it opened; nothing means that the stream is no more ours. */
 export type TakeOver = (this: FastifyInstance, request: FastifyRequest, stream: Duplex, head: Buffer) => unknown
@@ -54,14 +56,9 @@ export function hookInto (route: RouteOptions, policies: readonly Policy[]): voi
   }
 }
 
-/** Asks one after the other. Undefined where there is nobody to ask. */
-export function admit (policies: readonly Policy[], request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
-  const asked = policies.filter(policy => policy.admit !== undefined)
-  return asked.length === 0 ? undefined : askEach(asked, request, reply)
-}
-
-async function askEach (policies: readonly Policy[], request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  for (const policy of policies) await policy.admit?.(request, reply)
+/** Asks one after the other. */
+export async function admit (admissions: readonly Admit[], request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  for (const ask of admissions) await ask(request, reply)
 }
 
 /** Undefined where the server's own options do. */

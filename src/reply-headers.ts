@@ -10,10 +10,12 @@ const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connectio
 
 /** Header lines as ws joins them. Throws what Node throws for a name or a value that must not be sent. */
 export function headerLines (headers: ReplyHeaders): string[] {
-  return Object.entries(headers).flatMap(([name, value]) => {
-    if (!isForHandshake(name.toLowerCase())) return []
-    return [value].flat().map(single => headerLine(name, String(single)))
-  })
+  const lines: string[] = []
+  for (const name of Object.keys(headers)) {
+    if (!isForHandshake(name.toLowerCase())) continue
+    for (const value of [headers[name]].flat()) lines.push(headerLine(name, String(value)))
+  }
+  return lines
 }
 
 function isForHandshake (name: string): boolean {

@@ -10,7 +10,7 @@ import type { OpenConnection } from './connection'
 import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_ROUTE_TOO_EARLY, FST_WS_UPGRADE_REQUIRED } from './errors'
 import type { PoliciesFor } from './policies'
 import { handshakeOptions, hookInto, takeOverBy } from './policy'
-import type { Options, Policy, TakeOver } from './policy'
+import type { Admit, Options, Policy, TakeOver } from './policy'
 import { upgradeOf } from './upgrade'
 
 /** A route as the plugin read it. */
@@ -18,6 +18,8 @@ export interface RouteRecord {
   handler: WebsocketHandler
   /** What the route's options do in the way of its connections. */
   policies: readonly Policy[]
+  /** What they ask before the handshake. */
+  admissions: readonly Admit[]
   /** What ws is to go by in the handshakes of this route. */
   handshake: ServerOptions | undefined
   /** What answers in the place of ws. */
@@ -71,7 +73,8 @@ export function createRouteAdapter (openConnection: OpenConnection, policiesFor:
 }
 
 function read (handler: WebsocketHandler, policies: readonly Policy[]): RouteRecord {
-  return { handler, policies, handshake: handshakeOptions(policies), takeOver: takeOverBy(policies) }
+  const admissions = policies.flatMap(policy => policy.admit ?? [])
+  return { handler, policies, admissions, handshake: handshakeOptions(policies), takeOver: takeOverBy(policies) }
 }
 
 function isOptions (websocket: unknown): websocket is Options {

@@ -3,35 +3,50 @@
 // end of its own, and reply.hijack() takes that listener off. A connection keeps the controller, once there is one, and
 // nothing else of the request.
 
+import { EventEmitter } from 'node:events'
 import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { Connection } from './connection'
 
-export function abortOnClose ({ socket, request }: Pick<Connection, 'socket' | 'request'>): void {
-  const { raw } = request
-  if (!keepController()) raw.on('newListener', onNewListener)
+type AbortOnClose = (connection: Pick<Connection, 'socket' | 'request'>) => void
 
-  function onNewListener (event: string | symbol): void {
-    if (event === 'close' && keepController()) raw.off('newListener', onNewListener)
+/** For the requests of one application. */
+export function createAborter (): AbortOnClose {
+  let key: symbol | undefined
+  let isKeyKnown = false
+  return abortOnClose
+
+  function abortOnClose ({ socket, request }: Pick<Connection, 'socket' | 'request'>): void {
+    if (!isKeyKnown) {
+      key = findKey(request)
+      isKeyKnown = true
+    }
+    if (key === undefined || abortWith(controllerOf(request), socket)) return
+    const { raw } = request
+    raw.on('newListener', function onNewListener (event) {
+      if (event === 'close' && abortWith(controllerOf(request), socket)) raw.off('newListener', onNewListener)
+    })
   }
 
-  function keepController (): boolean {
-    const controller = controllerOf(request)
-    if (controller !== undefined) abortWith(controller, socket)
-    return controller !== undefined
+  function controllerOf (request: FastifyRequest): AbortController | undefined {
+    return Reflect.get(request, key as symbol)
   }
 }
 
-function abortWith (controller: AbortController, socket: WebSocket): void {
+/** False where there is none. */
+function abortWith (controller: AbortController | undefined, socket: WebSocket): boolean {
+  if (controller === undefined) return false
   if (socket.readyState === socket.CLOSED) controller.abort()
   else socket.on('close', () => { controller.abort() })
+  return true
 }
 
 /**
- * What Fastify aborts request.signal by, if that was read. Reading it here would make it, and there is no public way to abort
- * one: all versions that have it keep the controller under a symbol of this name.
+ * Under which a request keeps what Fastify aborts its signal by. Reading the signal makes that, so it is read from a stand-in.
+ * There is no public way to abort one: all versions that have it keep the controller under a symbol of this name.
  */
-function controllerOf (request: FastifyRequest): AbortController | undefined {
-  const key = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.request.signal')
-  return key && Reflect.get(request, key)
+function findKey (request: FastifyRequest): symbol | undefined {
+  const standIn: FastifyRequest = Object.create(Object.getPrototypeOf(request), { raw: { value: new EventEmitter() } })
+  Reflect.get(standIn, 'signal')
+  return Object.getOwnPropertySymbols(standIn).find(({ description }) => description === 'fastify.request.signal')
 }

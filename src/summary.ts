@@ -6,6 +6,7 @@ import type { WebSocket } from 'ws'
 import type { ConnectionSummary } from '../types'
 import type { Connection } from './connection'
 import { emitOf, replaceEmit } from './emit'
+import { countSent } from './sent'
 import { sizeOf } from './size'
 
 const kTraffic = Symbol('fastify-wss.traffic')
@@ -32,9 +33,11 @@ function countTraffic (socket: WebSocket): Traffic {
 function startCounting (socket: WebSocket): Traffic {
   const traffic: Traffic = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 }
   const emit = emitOf(socket)
-  const { send } = socket
   replaceEmit(socket, emitCounted)
-  Object.defineProperty(socket, 'send', { value: sendCounted, configurable: true, writable: true, enumerable: false })
+  countSent(socket, (_socket, data, options) => {
+    if (isWhole(options)) traffic.messagesSent++
+    traffic.bytesSent += sizeOf(data)
+  })
   return traffic
 
   function emitCounted (this: WebSocket, event: string | symbol, ...args: unknown[]): boolean {
@@ -43,15 +46,6 @@ function startCounting (socket: WebSocket): Traffic {
       traffic.bytesReceived += sizeOf(args[0])
     }
     return emit.call(this, event, ...args)
-  }
-
-  // ws drops what is sent once the closing handshake has begun, and throws for what cannot be sent.
-  function sendCounted (this: WebSocket, ...args: unknown[]): void {
-    const isSent = socket.readyState === socket.OPEN
-    Reflect.apply(send, this, args)
-    if (!isSent) return
-    if (isWhole(args[1])) traffic.messagesSent++
-    traffic.bytesSent += sizeOf(args[0])
   }
 }
 

@@ -1,11 +1,10 @@
 // The messages of a socket, for options that count them: as ws has received them, before anybody else may hold them, and as
-// the application sends them. A listener would have its turn among the application's; and the functions that are put in front
-// of emit and send are the same for all sockets, so that a socket pays for no closure.
+// the application sends them. A listener would have its turn among the application's; and the function that is put in front of
+// emit is the same for all sockets, so that a socket pays for no closure.
 
 import type { WebSocket } from 'ws'
 import { emitOf, standInFront } from './emit'
-
-type Send = WebSocket['send']
+import { countSent } from './sent'
 
 /** Somebody who counts. */
 export interface Tap {
@@ -15,46 +14,34 @@ export interface Tap {
   onSend?: (socket: WebSocket) => void
 }
 
-interface Traffic {
-  taps: Tap[]
-  send: Send
-}
+const kTaps = Symbol('fastify-wss.taps')
 
-const kTraffic = Symbol('fastify-wss.taps')
-
-type Tapped = WebSocket & { [kTraffic]?: Traffic }
+type Tapped = WebSocket & { [kTaps]?: Tap[] }
 
 export function tapMessages (socket: WebSocket, tap: Tap): void {
-  const { taps } = (socket as Tapped)[kTraffic] ?? startCounting(socket)
-  if (tap.onSend !== undefined && taps.every(({ onSend }) => onSend === undefined)) tapSend(socket)
+  const taps = (socket as Tapped)[kTaps] ?? startCounting(socket)
+  if (tap.onSend !== undefined && taps.every(({ onSend }) => onSend === undefined)) countSent(socket, tellTaps)
   taps.push(tap)
 }
 
-function startCounting (socket: Tapped): Traffic {
-  const traffic: Traffic = { taps: [], send: socket.send }
-  socket[kTraffic] = traffic
+function startCounting (socket: Tapped): Tap[] {
+  const taps: Tap[] = []
+  socket[kTaps] = taps
   standInFront(socket, emitTapped)
-  return traffic
+  return taps
 }
 
 function emitTapped (this: Tapped, event: string | symbol, ...args: unknown[]): boolean {
   if (event === 'message') {
-    for (const tap of trafficOf(this).taps) if (tap.onMessage?.(this, args) === false) return true
+    for (const tap of tapsOf(this)) if (tap.onMessage?.(this, args) === false) return true
   }
   return emitOf(this).call(this, event, ...args)
 }
 
-function tapSend (socket: WebSocket): void {
-  trafficOf(socket).send = socket.send
-  Object.defineProperty(socket, 'send', { value: sendTapped, configurable: true, writable: true, enumerable: false })
+function tellTaps (socket: WebSocket): void {
+  for (const tap of tapsOf(socket)) tap.onSend?.(socket)
 }
 
-function sendTapped (this: Tapped, ...args: unknown[]): void {
-  const { taps, send } = trafficOf(this)
-  Reflect.apply(send, this, args)
-  for (const tap of taps) tap.onSend?.(this)
-}
-
-function trafficOf (socket: Tapped): Traffic {
-  return socket[kTraffic] as Traffic
+function tapsOf (socket: Tapped): Tap[] {
+  return socket[kTaps] as Tap[]
 }

@@ -1,11 +1,15 @@
-// The table in src/README.md is the map of the house: this holds it against the imports.
+// The tables in src/README.md, and in the READMEs of the entry points that have a folder, are the map of the house: this holds
+// them against the imports.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import t from 'tap'
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts')).map(file => file.replaceAll('\\', '/'))
-const rows = new Map(readFileSync('src/README.md', 'utf8').split('\n').flatMap(line => {
+// Entry points stand above the core.
+const ENTRY_POINTS = ['pubsub']
+const maps = [...ENTRY_POINTS.map(folder => `src/${folder}/README.md`), 'src/README.md']
+const rows = new Map(maps.map(map => readFileSync(map, 'utf8')).join('\n').split('\n').flatMap(line => {
   const [, file, imports = ''] = /^\| `([\w/-]+\.ts)` \| ([^|]*)\|/.exec(line) ?? []
   return file === undefined ? [] : [[file, [...imports.matchAll(/`([\w/-]+)`/g)].map(match => `${match[1]}.ts`)] as const]
 }))
@@ -22,6 +26,7 @@ for (const file of files) {
     for (const imported of imports) {
       t.ok(order.indexOf(imported) > order.indexOf(file), `${imported} stands below ${file}`)
       if (!file.startsWith('extras/')) t.notOk(imported.startsWith('extras/'), 'the core imports no extra')
+      for (const folder of ENTRY_POINTS) if (!file.startsWith(`${folder}/`)) t.notOk(imported.startsWith(`${folder}/`), 'nor an entry point')
     }
   })
 

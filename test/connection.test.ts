@@ -305,7 +305,7 @@ for (const isAdmitted of [true, false]) {
       const openConnection = createConnectionOpener(app.websocketServer, undefined, 1000)
       const admit = async (): Promise<void> => { if (!isAdmitted) throw Object.assign(new Error('not you'), { statusCode: 403 }) }
       const handler = (socket: WebSocket): void => { socket.send('hello') }
-      app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler, policies: [{ admit }], handshake: undefined, takeOver: undefined }, request, reply) })
+      app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler, policies: [{ admit }], admissions: [admit], handshake: undefined, takeOver: undefined }, request, reply) })
       app.get('/', { websocket: true }, () => {})
     })
     if (isAdmitted) t.equal(String(await (await running.connect()).inbox.next()), 'hello')
@@ -317,7 +317,7 @@ t.test('gives a policy of an open connection the end of every error', async t =>
   const running = await start(t, app => {
     const openConnection = createConnectionOpener(app.websocketServer, undefined, 1000)
     const open = ({ socket, fail }: Connection): undefined => { socket.once('message', () => { fail(new Error('the policy says so')) }) }
-    app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler: () => {}, policies: [{ open }], handshake: undefined, takeOver: undefined }, request, reply) })
+    app.addHook('preHandler', async (request, reply) => { await openConnection(app, { handler: () => {}, policies: [{ open }], admissions: [], handshake: undefined, takeOver: undefined }, request, reply) })
     app.get('/', { websocket: true }, () => {})
   })
   const { socket, inbox } = await running.connect()

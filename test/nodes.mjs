@@ -2,19 +2,18 @@
 //
 //   npm run test:nodes                    every version, every test
 //   npm run test:nodes -- 24 26           some versions
-//   npm run test:nodes -- 24 --core       without what spends its time outside the plugin
+//   npm run test:nodes -- 24 --core       what leans on Node: every way in, and each undocumented part (src/README.md)
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 
 const VERSIONS = ['20', '22', '24', '26']
-// Installing packages, a browser, a soak, random tests and a benchmark: they take minutes, and depend on Node little.
-const SLOW = ['packaging', 'dependents', 'browser', 'bench', 'soak', 'property', 'docs', 'types', 'runtimes']
+const CORE = /^(ways|suites|reference|helpers)\/|^(async-context|clock|connections|dispatch|handshake|inject|memory|opening|own-routes|plugin|progress|ready|route|shutdown|signal|upgrade|wire)\.test/
 
 const args = process.argv.slice(2)
 const asked = args.filter(arg => /^\d+$/.test(arg))
 const files = readdirSync('test', { recursive: true })
-  .filter(file => file.endsWith('.test.ts') && !(args.includes('--core') && SLOW.some(slow => file.startsWith(slow))))
+  .filter(file => file.endsWith('.test.ts') && (CORE.test(file) || !args.includes('--core')))
   .map(file => join('test', file))
 
 const results = (asked.length > 0 ? asked : VERSIONS).map(version => ({ version, ...runOn(version) }))

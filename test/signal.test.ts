@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
-import { abortOnClose } from '../src/signal'
+import { createAborter } from '../src/signal'
 import { start, type Client, type Running } from './helpers/app'
 import { deferred } from './helpers/deferred'
 import { checkLeaksAtEnd } from './helpers/leaks'
@@ -131,7 +131,7 @@ t.test('no onRequestAbort hook runs for it, and other listeners for the end of t
 t.test('does nothing where Fastify has no such signal', async t => {
   const { running } = await serve(t, app => {
     app.get('/', { websocket: true }, (socket: WebSocket, { raw }) => {
-      abortOnClose({ socket, request: { raw } as FastifyRequest })
+      createAborter()({ socket, request: { raw } as FastifyRequest })
       raw.on('close', () => {})
       socket.close()
     })

@@ -65,6 +65,12 @@ declare namespace fastifyWebsocket {
     expiresAt?: (date: Date | number) => void
   }
 
+  /** What entry points such as `fastify-wss/pubsub` add to the sockets that handlers get, where they are imported. */
+  export interface SocketAdditions {}
+
+  /** What a handler gets. */
+  export type RouteSocket = [keyof SocketAdditions] extends [never] ? WebSocket : WebSocket & SocketAdditions
+
   /**
    * Serves one open connection. It runs once the 101 is written, with `this` set to the Fastify instance of the
    * route's own scope.
@@ -81,7 +87,7 @@ declare namespace fastifyWebsocket {
     Logger extends FastifyBaseLogger = FastifyBaseLogger
   > = (
     this: FastifyInstance<Server, IncomingMessage, ServerResponse>,
-    socket: WebSocket,
+    socket: RouteSocket,
     request: FastifyRequest<RequestGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
   // `any`: a handler may be passed on to code that expects a promise of something definite.
   ) => void | Promise<any>

@@ -1,9 +1,13 @@
 // Starts the chat: npm start, or PORT=8080 npm start. Ctrl-C ends it.
-import { build } from './app.mjs'
+// On several nodes that share one Redis: REDIS_URL=redis://localhost PORT=3000 npm start, and the same with PORT=3001.
+import { Redis } from 'ioredis'
+import { redis } from 'fastify-wss/pubsub/redis'
+import { build, HISTORY } from './app.mjs'
 
 const host = 'localhost'
 const port = readPort(process.env.PORT || '3000')
 const app = await build({
+  createEngine: process.env.REDIS_URL ? createRedis : undefined,
   logger: { level: 'error' },
   forceCloseConnections: true // a browser opens spare connections; they must not hold up the end
 })
@@ -21,6 +25,10 @@ process.on('SIGINT', stop)
 process.on('SIGTERM', stop)
 
 console.log(`The chat is on http://${host}:${app.server.address().port}`)
+
+function createRedis () {
+  return redis({ client: new Redis(process.env.REDIS_URL, { lazyConnect: true }), history: HISTORY })
+}
 
 function stop () {
   app.close()

@@ -1,7 +1,7 @@
 // heartbeat: a client that has gone without a word is found out. Whatever arrives is life, also part of a message that is
 // still under way: then nobody asks. After the silence of an interval a ping asks for a sign, and a silence of interval +
-// timeout ends the connection. Looks are coarse, so what is known of the last life is between which two looks it was: the
-// earlier one decides when to ask, the later one when to end.
+// timeout ends the connection. Looks are coarse, so what is known of the last life is the look at which it was seen: it was
+// at most one look earlier, which decides when to ask, and not later, which decides when to end.
 
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
@@ -20,20 +20,22 @@ interface Settings {
   timeout: number
 }
 
-/** What is known of a client. */
+/** What is known of a client. Each connection has one, so it is small: what a route lays down is on its prototype. */
 interface Pulse {
-  settings: Settings
+  readonly settings: Settings
   stream: Duplex
   bytes: number
-  /** Not before this it was last heard of. */
-  after: number
-  /** Not after this it was last heard of, or held back on purpose. PAUSED: it is. */
-  before: number
-  /** When it was asked for a sign; 0: it was not. */
+  /** Not after this it was last heard of, or held back on purpose. PAUSED: it is. Whole milliseconds, which take no memory of their own. */
+  seenAt: number
+  /** It was asked for a sign. */
+  doubt: Doubt | undefined
+}
+
+interface Doubt {
   askedAt: number
   /** It was looked at since. */
-  isDoubted: boolean
-  /** Bytes that the system had not taken when it was looked at, once it is asked. */
+  isOld: boolean
+  /** Bytes that the system had not taken when it was looked at. */
   unsent: number
 }
 
@@ -47,25 +49,18 @@ const kPulse = Symbol('fastify-wss.pulse')
 type Watched = WebSocket & { [kPulse]?: Pulse }
 
 export function heartbeat ({ websocketServer }: Registration): PolicyKind {
-  let lastLook = 0
-  let thisLook = 0
   return { name: 'heartbeat', read }
 
   function read (value: unknown, name: string): ReturnType<PolicyKind['read']> {
     const settings = readSettings(value, name)
+    const ofRoute = { settings }
     return settings && (() => ({
       open (connection) {
-        watch(connection, settings)
+        watch(connection, ofRoute)
         sweepOf(websocketServer).lookAt(look, now() + distance(settings))
         return undefined
       }
     }))
-  }
-
-  function look (socket: WebSocket, time: number): number {
-    if (time !== thisLook) [lastLook, thisLook] = [thisLook, time]
-    const { [kPulse]: pulse }: Watched = socket
-    return pulse === undefined ? Infinity : feel(socket, pulse, lastLook, time)
   }
 }
 
@@ -79,59 +74,58 @@ function readSettings (value: unknown, name: string): Settings | undefined {
   return { interval: interval ?? INTERVAL, timeout: timeout ?? TIMEOUT }
 }
 
-function watch ({ socket, request }: Connection, settings: Settings): void {
+function watch ({ socket, request }: Connection, ofRoute: object): void {
   const { stream } = upgradeOf(request.raw) as PendingUpgrade
-  const time = now()
+  const pulse: Pulse = Object.create(ofRoute)
   const watched: Watched = socket
-  watched[kPulse] = { settings, stream, bytes: bytesReceived(stream), after: time, before: time, askedAt: 0, isDoubted: false, unsent: 0 }
+  watched[kPulse] = Object.assign(pulse, { stream, bytes: bytesReceived(stream), seenAt: Math.floor(now()), doubt: undefined })
 }
 
 function distance ({ interval }: Settings): number {
   return Math.ceil(interval / 4)
 }
 
-function feel (socket: WebSocket, pulse: Pulse, lastLook: number, time: number): number {
-  const { interval } = pulse.settings
+function look (socket: WebSocket, time: number): number {
+  const { [kPulse]: pulse }: Watched = socket
+  return pulse === undefined ? Infinity : feel(socket, pulse, Math.floor(time))
+}
+
+function feel (socket: WebSocket, pulse: Pulse, time: number): number {
+  const { settings: { interval, timeout }, doubt } = pulse
   const next = time + distance(pulse.settings)
-  if (socket.isPaused) note(pulse, time, PAUSED)
-  else if (isAlive(pulse) || pulse.before === PAUSED) note(pulse, Math.max(pulse.after, lastLook), time)
-  if (pulse.askedAt > 0) return Math.min(next, doubt(socket, pulse, time))
+  if (socket.isPaused) note(pulse, PAUSED)
+  else if (isAlive(pulse) || pulse.seenAt === PAUSED) note(pulse, time)
+  else if (doubt !== undefined) return Math.min(next, judge(socket, pulse, doubt, time))
   // At the nearest of the looks, so that an idle client is asked once in an interval.
-  if (time + distance(pulse.settings) / 2 <= pulse.after + interval) return next
+  if (pulse.seenAt === PAUSED || time + 1.5 * distance(pulse.settings) <= pulse.seenAt + interval) return next
   ask(socket, pulse, time)
-  return Math.min(next, time + pulse.settings.timeout / 2)
+  return Math.min(next, time + timeout / 2)
 }
 
 // Not on the first look after it was asked: if that is late, so is what the client was sent and what it has answered.
-function doubt (socket: WebSocket, pulse: Pulse, time: number): number {
-  const { interval, timeout } = pulse.settings
-  const end = Math.max(pulse.before + interval, pulse.askedAt) + timeout
-  if (time >= end && pulse.isDoubted) {
+function judge (socket: WebSocket, { settings, seenAt }: Pulse, doubt: Doubt, time: number): number {
+  const end = Math.max(seenAt + settings.interval, doubt.askedAt) + settings.timeout
+  if (time >= end && doubt.isOld) {
     socket.terminate()
     return Infinity
   }
-  pulse.isDoubted = true
+  doubt.isOld = true
   return end
 }
 
 // A ping waits behind what was sent before: while the system can send of that, the client reads.
 function isAlive (pulse: Pulse): boolean {
-  const { stream, bytes, unsent } = pulse
+  const { stream, bytes, doubt } = pulse
   pulse.bytes = bytesReceived(stream)
-  if (unsent > 0) pulse.unsent = bytesUnsent(stream)
-  return pulse.bytes !== bytes || pulse.unsent !== unsent
+  return pulse.bytes !== bytes || (doubt !== undefined && doubt.unsent > 0 && doubt.unsent !== bytesUnsent(stream))
 }
 
-function note (pulse: Pulse, after: number, before: number): void {
-  pulse.after = after
-  pulse.before = before
-  pulse.askedAt = 0
-  pulse.isDoubted = false
-  pulse.unsent = 0
+function note (pulse: Pulse, seenAt: number): void {
+  pulse.seenAt = seenAt
+  pulse.doubt = undefined
 }
 
-function ask (socket: WebSocket, pulse: Pulse, time: number): void {
-  pulse.askedAt = time
-  pulse.unsent = bytesUnsent(pulse.stream)
+function ask (socket: WebSocket, pulse: Pulse, askedAt: number): void {
+  pulse.doubt = { askedAt, isOld: false, unsent: bytesUnsent(pulse.stream) }
   socket.ping()
 }

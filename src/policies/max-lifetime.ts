@@ -1,13 +1,14 @@
 // maxLifetime and socket.expiresAt(): a connection that was let in on a token, or for a while, ends when that does. What its
 // client sends from then on is not delivered. A date may be moved, but never past the lifetime that the route allows.
 
-import { WebSocket } from 'ws'
-import type { WebSocketServer } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import { now } from '../clock'
 import { endWith, readTerm } from '../ending'
 import type { Ending } from '../ending'
 import { FST_WS_INVALID_DATE } from '../errors'
 import type { Policy, PolicyKind } from '../policy'
+import { extendSockets } from '../socket-class'
+import type { SocketClass } from '../socket-class'
 import { sweepOf } from '../sweep'
 import { tapMessages } from '../traffic'
 import type { Tap } from '../traffic'
@@ -30,8 +31,7 @@ type Mortal = WebSocket & { [kLifetime]?: Lifetime }
 const DEAF: Tap = { onMessage: () => false }
 
 export function maxLifetime ({ websocketServer }: Registration): PolicyKind {
-  const { options } = websocketServer
-  options.WebSocket = withExpiry(options.WebSocket ?? WebSocket, websocketServer)
+  extendSockets(websocketServer, Base => withExpiry(Base, websocketServer))
   return { name: 'maxLifetime', read }
 
   function read (value: unknown, name: string): (() => Policy) | undefined {
@@ -47,8 +47,7 @@ export function maxLifetime ({ websocketServer }: Registration): PolicyKind {
   }
 }
 
-// A method of the class costs a socket nothing.
-function withExpiry (Base: typeof WebSocket, websocketServer: WebSocketServer): typeof WebSocket {
+function withExpiry (Base: SocketClass, websocketServer: WebSocketServer): SocketClass {
   return class extends Base {
     expiresAt (date: unknown): void {
       const time = date instanceof Date ? date.getTime() : date

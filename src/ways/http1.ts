@@ -25,7 +25,11 @@ export function listenForUpgrades (httpServer: Server, dispatcher: Dispatcher): 
 
   function onUpgrade (rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer): void {
     const handle = isWebsocketUpgrade(rawRequest) ? receive : handleForeign
-    if (isAlone()) return handle(rawRequest, rawSocket, head)
+    if (isAlone()) handle(rawRequest, rawSocket, head)
+    else waitForOthers(handle, rawRequest, rawSocket, head)
+  }
+
+  function waitForOthers (handle: typeof receive, rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer): void {
     guardSocket(rawSocket)
     const isTaken = watchForOthers(rawRequest, rawSocket)
     // A tick later every other listener has had its turn, whatever the order of registration.

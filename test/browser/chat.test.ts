@@ -4,6 +4,7 @@ import { type Browser, type BrowserContextOptions, type ConsoleMessage, chromium
 import t, { type Test } from 'tap'
 import { ended, startChat } from '../examples/program'
 import { LIMIT } from '../helpers/limit'
+import { skip as skipRedis, startRedis } from '../helpers/redis'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const skip = existsSync(executablePath) ? false : `there is no browser at ${executablePath}; CHROMIUM names another`
@@ -39,6 +40,40 @@ t.test('the page of the chat, in a browser', { skip }, async t => {
 
     await grace.close()
     await shows(ada, 'Grace left.')
+    t.same(await people(ada, 1), ['Ada'])
+  })
+
+  t.test('shows after a reload what was said, and what was said meanwhile after a pause', async t => {
+    const { url } = await startChat(t, '0')
+    const ada = await visit(t, browser, url)
+    await join(ada, 'Ada')
+    for (const text of ['one', 'two']) await write(ada, text)
+    await shows(ada, 'two')
+    await ada.reload()
+    await shows(ada, 'two')
+    t.match(await said(ada), [/^Ada .*one$/, /^Ada .*two$/])
+    await write(ada, 'three')
+    await shows(ada, 'three')
+    t.equal((await said(ada)).length, 3)
+  })
+
+  t.test('lets people on different nodes talk, who share a Redis', { skip: skipRedis }, async t => {
+    const REDIS_URL = `redis://127.0.0.1:${(await startRedis(t)).port}`
+    const [one, two] = [await startChat(t, '0', { REDIS_URL }), await startChat(t, '0', { REDIS_URL })]
+    t.not(one.url.port, two.url.port)
+    const ada = await visit(t, browser, one.url)
+    await join(ada, 'Ada')
+    const grace = await visit(t, browser, two.url)
+    await join(grace, 'Grace')
+    for (const page of [ada, grace]) t.same((await people(page, 2)).sort(), ['Ada', 'Grace'])
+    await write(ada, 'Hello, Grace')
+    await shows(grace, 'Hello, Grace')
+    await write(grace, 'Hello, Ada')
+    await shows(ada, 'Hello, Ada')
+    await grace.reload()
+    await shows(grace, 'Hello, Ada')
+    for (const page of [ada, grace]) t.match(await said(page), [/^Ada .*Hello, Grace$/, /^Grace .*Hello, Ada$/])
+    await grace.close()
     t.same(await people(ada, 1), ['Ada'])
   })
 

@@ -95,9 +95,29 @@ t.test('what one says reaches everybody who is in, with name and time', async t 
   const before = Date.now()
   say(ada, { type: 'say', text: '<b>Hello</b> 👋' })
   for (const person of [ada, grace]) {
-    const { at, ...message } = await heard(person)
+    const { at, id, ...message } = await heard(person)
     t.same(message, { type: 'said', name: 'Ada', text: '<b>Hello</b> 👋' })
+    t.match(id, /^\d+-\d+$/)
     t.ok(at >= before && at <= Date.now())
+  }
+})
+
+t.test('who comes back gets what was said behind the message it names, and who names none does not', async t => {
+  const running = await open(t)
+  const ada = await join(running, 'Ada')
+  const ids: string[] = []
+  for (const text of ['1', '2', '3']) {
+    say(ada, { type: 'say', text })
+    ids.push(String((await heard(ada)).id))
+  }
+  for (const [after, texts] of [[ids[0], ['2', '3']], ['0', ['1', '2', '3']], [undefined, []], ['nonsense', []]] as const) {
+    const back = await running.connect('/chat')
+    say(back, { type: 'join', name: 'Grace', after })
+    t.match(await heard(back), { type: 'welcome' })
+    for (const text of texts) t.match(await heard(back), { type: 'said', text })
+    say(back, { type: 'join', name: 'again' })
+    t.match(await heard(back), { type: 'error' })
+    back.socket.close()
   }
 })
 
@@ -250,6 +270,6 @@ function say (person: Client, message: object): void {
   person.socket.send(JSON.stringify(message))
 }
 
-async function heard (person: Client): Promise<{ type: string, at: number }> {
+async function heard (person: Client): Promise<{ type: string, at: number, id?: string }> {
   return (await person.inbox.next()).json()
 }

@@ -55,9 +55,9 @@ export async function ended (program: Program): Promise<Result> {
   return await within(program.result, 'the end of the program', 2 * LIMIT)
 }
 
-/** The chat, listening; `PORT` chooses where, and '0' leaves it to the system. */
-export async function startChat (t: Test, PORT: string): Promise<Program & { url: URL }> {
-  const program = run(t, ['examples/chat/server.mjs'], { PORT })
+/** The chat, listening; `PORT` chooses where, and '0' leaves it to the system. `env`: REDIS_URL, if any. */
+export async function startChat (t: Test, PORT: string, env: Record<string, string> = {}): Promise<Program & { url: URL }> {
+  const program = run(t, ['examples/chat/server.mjs'], { PORT, ...env })
   const line = await program.firstLine
   return { ...program, url: new URL(line.replace('The chat is on ', '')) }
 }

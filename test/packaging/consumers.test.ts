@@ -26,6 +26,18 @@ t.test('a folder with fastify and the tarball, and nothing else', async t => {
     t.equal(await run(process.execPath, ['testing.mjs'], folder), 'first\nsecond\n')
   })
 
+  await t.test('publishes with fastify-wss/pubsub, in CommonJS and ESM', async t => {
+    await addPrograms(folder, ['pubsub.cjs', 'pubsub.mjs'])
+    t.equal(await run(process.execPath, ['pubsub.cjs'], folder), 'second\n')
+    t.equal(await run(process.execPath, ['pubsub.mjs'], folder), 'first true\n')
+  })
+
+  await t.test('type-checks pub/sub strictly', async t => {
+    await addPrograms(folder, ['pubsub.ts'])
+    await typeCheck(t, 'typescript-7', { module: 'nodenext', moduleResolution: 'nodenext' }, ['pubsub.ts'])
+    await typeCheck(t, 'typescript-5.9', { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true }, ['pubsub.ts'])
+  })
+
   await t.test('type-checks strictly, our types and those they lean on', async t => {
     await addPrograms(folder, ['strict.ts', 'strict.mts', 'strict.cts'])
     for (const compiler of COMPILERS) {

@@ -14,6 +14,12 @@ t.test('the types hold what their users write, and what they must refuse', async
   t.ok(files.includes('test/types/additions.ts'))
 })
 
+t.test('so do those of pub/sub, which add to the sockets of handlers', async t => {
+  const { problems, files } = await compile('pubsub/tsconfig.json')
+  t.same(problems, [])
+  t.ok(files.includes('types/pubsub.d.ts'))
+})
+
 t.test('the same code compiles with the same types against @fastify/websocket', async t => {
   const { problems, files } = await compile('tsconfig.reference.json')
   t.same(problems, [])

@@ -315,7 +315,7 @@ export const ws: Scenario[] = [
       class Named extends WebSocket { label = 'mine' }
       const app = await stage.start(app => {
         app.get('/', { websocket: true }, socket => {
-          stage.record('handler', socket instanceof Named, (socket as Named).label)
+          stage.record('handler', socket instanceof Named, (socket as object as Named).label)
           socket.close()
         })
       }, { plugin: { options: { WebSocket: Named } } })

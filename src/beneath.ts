@@ -1,0 +1,31 @@
+// What a websocket stands on, for whoever writes frames of its own: ws keeps both to itself, and another implementation of ws
+// (that of Bun) may have neither. Whoever asks has to get along without.
+
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+
+/** What was agreed on of permessage-deflate (RFC 7692 section 7.1). */
+export interface Deflate {
+  serverNoContextTakeover: boolean
+  serverMaxWindowBits: number
+}
+
+interface Extension {
+  params?: { server_no_context_takeover?: boolean, server_max_window_bits?: number }
+}
+
+/** The stream that the frames of an open socket are written to. */
+export function streamOf (socket: WebSocket): Duplex | undefined {
+  const { _socket: stream }: { _socket?: Duplex | null } = socket as object
+  return typeof stream?.cork === 'function' && typeof stream.writableLength === 'number' ? stream : undefined
+}
+
+/** Undefined where messages are not compressed. */
+export function deflateOf (socket: WebSocket): Deflate | undefined {
+  const { _extensions: extensions }: { _extensions?: Record<string, Extension> } = socket as object
+  const params = extensions?.['permessage-deflate']?.params
+  return params && {
+    serverNoContextTakeover: params.server_no_context_takeover === true,
+    serverMaxWindowBits: params.server_max_window_bits ?? 15
+  }
+}

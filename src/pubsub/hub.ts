@@ -1,0 +1,231 @@
+// The hub of an application: what is published goes to those who listen here and, in an envelope, to the engine; what the engine
+// brings goes to those who listen here. It knows whether the engine works: while it does not, publishing says so at once.
+
+import type { FastifyBaseLogger } from 'fastify'
+import type { WebSocketServer } from 'ws'
+import type { Counted, Delivered, EngineStatus, Gap, PublishOptions, PubSub, PubSubStats, Received } from '../../types/pubsub'
+import type { RouteSocket } from '../../types'
+import { check, CLOSE_CODE, DELAY, fail, REASON } from '../check'
+import { clearTimeout, setTimeout } from '../clock'
+import { FST_WS_PUBSUB_FOREIGN_SOCKET, FST_WS_PUBSUB_TIMEOUT, FST_WS_PUBSUB_TOO_LARGE, FST_WS_PUBSUB_UNAVAILABLE } from '../errors'
+import { logError } from '../log'
+import { Content } from './content'
+import { Corks } from './corks'
+import { Delivery } from './delivery'
+import { CONTROL, newNodeId, seal } from './envelope'
+import { Excepted } from './excepted'
+import { handled } from './handled'
+import { Inbox } from './inbound'
+import { Interests } from './interests'
+import { memberOf } from './member'
+import type { Member, Terms } from './member'
+import { Nodes } from './nodes'
+import type { Question } from './nodes'
+import { checkFlag, checkTopic } from './options'
+import type { Settings } from './options'
+import { Counts } from './sequences'
+import { Topics } from './topics'
+
+/** Of the hubs among themselves. */
+const CONTROL_TOPIC = ''
+const ANSWER_TIMEOUT = 1000
+
+export class Hub implements PubSub {
+  readonly settings: Settings
+  readonly topics: Topics
+  readonly delivery: Delivery
+  readonly terms: Omit<Terms, 'send'>
+  readonly #log: FastifyBaseLogger
+  readonly #node = newNodeId()
+  readonly #counts = new Counts()
+  readonly #excepted = new Excepted()
+  readonly #interests: Interests | undefined
+  readonly #inbox: Inbox
+  readonly #nodes: Nodes
+  readonly #stats = { published: 0, received: 0, gaps: 0, duplicates: 0, foreign: 0 }
+  #isUp = false
+  #isClosed = false
+
+  constructor (settings: Settings, websocketServer: WebSocketServer, log: FastifyBaseLogger) {
+    const { engine, linger, slowConsumer } = settings
+    this.settings = settings
+    this.#log = log
+    this.#interests = engine.alone === true ? undefined : new Interests(engine, linger)
+    this.topics = new Topics(this.#interests)
+    this.delivery = new Delivery(settings, log)
+    this.terms = { corks: new Corks(), websocketServer, slowConsumer }
+    const { topics, delivery } = this
+    this.#inbox = new Inbox({ node: this.#node, engine, topics, delivery, excepted: this.#excepted, stats: this.#stats, log, tellGap: this.tellGap })
+    this.#nodes = new Nodes({ node: this.#node, answer: this.#answer, tell: this.#tell })
+  }
+
+  /** Rejects where there is no engine to begin with. */
+  async start (): Promise<void> {
+    const { engine, timeout } = this.settings
+    await engine.start({ deliver: this.#onMessage, status: this.#onStatus, timeout })
+    if (engine.alone === true) this.#isUp = true
+    else this.#interests?.want(CONTROL_TOPIC)?.catch(error => { if (!this.#isClosed) logError(this.#log, error) })
+  }
+
+  async close (): Promise<void> {
+    this.#isClosed = true
+    this.#isUp = false
+    this.#interests?.close()
+    this.#nodes.close()
+    await this.settings.engine.close()
+  }
+
+  publish (topic: string, data: unknown, options: PublishOptions = {}): Promise<void> {
+    return handled(this.#publish(topic, data, options))
+  }
+
+  on<Name extends string> (name: Name, listener: (message: Delivered<Name>, received: Received) => unknown): () => void {
+    checkTopic(name)
+    if (typeof listener !== 'function') fail('listener', 'must be a function', listener)
+    const topic = this.topics.take(name)
+    // Each call counts for itself, also with the same function.
+    const own = (message: unknown, received: Received): unknown => listener(message as Delivered<Name>, received)
+    topic.listeners ??= new Set()
+    topic.listeners.add(own)
+    this.topics.whenLive(topic)?.catch(error => { if (!this.#isClosed) logError(this.#log, error) })
+    return () => {
+      topic.listeners?.delete(own)
+      this.topics.settle(topic)
+    }
+  }
+
+  sockets (name: string): RouteSocket[] {
+    return (this.topics.get(name)?.sockets() ?? []).map(({ socket }) => socket as RouteSocket)
+  }
+
+  count (name: string): number {
+    return this.topics.get(name)?.size ?? 0
+  }
+
+  countAll (topic: string, { timeout }: { timeout?: number } = {}): Promise<Counted> {
+    return handled(this.#ask({ topic }, timeout))
+  }
+
+  disconnect (topic: string, code?: number, reason?: string, { timeout }: { timeout?: number } = {}): Promise<Counted> {
+    return handled(this.#ask({ topic, close: { code, reason } }, timeout))
+  }
+
+  get engine (): string {
+    return this.settings.engine.name
+  }
+
+  get stats (): PubSubStats {
+    return { topics: this.topics.size, ...this.#stats, isUp: this.#isUp }
+  }
+
+  /** Rejects when it took too long. */
+  async inTime (work: Promise<void>): Promise<void> {
+    const { timeout, engine } = this.settings
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => { reject(new FST_WS_PUBSUB_TIMEOUT(engine.name, timeout)) }, timeout)
+    })
+    try {
+      await Promise.race([work.catch(error => { throw this.unavailable(error) }), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  unavailable (cause: unknown): Error {
+    return new FST_WS_PUBSUB_UNAVAILABLE(this.engine, cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+
+  readonly tellGap = (topics: string[] | true, gap: Gap): void => {
+    this.#stats.gaps++
+    try {
+      const result = this.settings.onGap?.(topics, gap)
+      Promise.resolve(result).catch(error => { logError(this.#log, error) })
+    } catch (error) {
+      logError(this.#log, error)
+    }
+  }
+
+  async #publish (name: string, data: unknown, { except, local, binary }: PublishOptions): Promise<void> {
+    checkTopic(name)
+    checkFlag('local', local)
+    checkFlag('binary', binary)
+    const content = Content.published(data, binary)
+    const { engine, maxPayload } = this.settings
+    if (content.size > maxPayload) throw new FST_WS_PUBSUB_TOO_LARGE(content.size, maxPayload)
+    const excepted = except == null ? undefined : this.#memberOf(except)
+    const isLocal = local === true || engine.alone === true
+    const topic = this.topics.get(name)
+    this.#stats.published++
+    if (topic !== undefined && (isLocal || engine.ordering === 'local')) this.delivery.deliver(topic, content, undefined, excepted)
+    if (!isLocal) await this.#send(name, content, topic === undefined ? undefined : excepted)
+  }
+
+  // Nobody comes behind who does not subscribe to anything.
+  #memberOf (socket: unknown): Member | undefined {
+    const member = memberOf(socket, this)
+    if (member === null) throw new FST_WS_PUBSUB_FOREIGN_SOCKET()
+    return member
+  }
+
+  async #send (name: string, content: Content, except: Member | undefined): Promise<void> {
+    const { engine } = this.settings
+    if (!this.#isUp) throw this.unavailable(this.#isClosed ? 'it is closed' : 'it is down')
+    const sequence = this.#counts.next(name)
+    const { flags, payload } = content
+    if (except !== undefined && engine.ordering === 'engine') this.#excepted.put(name, sequence, except)
+    try {
+      await engine.publish(name, seal({ flags, node: this.#node, sequence, payload }))
+    } catch (error) {
+      this.#excepted.take(name, sequence)
+      throw this.unavailable(error)
+    }
+  }
+
+  readonly #onMessage = (name: string, bytes: Uint8Array, id?: string): void => {
+    if (name === CONTROL_TOPIC) this.#onNote(bytes)
+    const topic = this.topics.get(name)
+    if (topic !== undefined) this.#inbox.arrive(topic, bytes, id)
+  }
+
+  readonly #onStatus = ({ state, gap, error }: EngineStatus): void => {
+    const wasUp = this.#isUp
+    this.#isUp = state === 'up' && !this.#isClosed
+    if (error !== undefined && !this.#isClosed) this.#log.warn(error, `pubsub: the engine ${this.engine} is ${state}`)
+    else if (wasUp && !this.#isUp && !this.#isClosed) this.#log.warn(`pubsub: the engine ${this.engine} is down`)
+    if (!this.#isUp || gap !== true) return
+    this.#log.info(`pubsub: the engine ${this.engine} works again`)
+    this.#inbox.resume()
+  }
+
+  async #ask (question: Question, timeout: number | undefined): Promise<Counted> {
+    checkTopic(question.topic)
+    check('timeout', timeout, DELAY)
+    check('code', question.close?.code, CLOSE_CODE)
+    check('reason', question.close?.reason, REASON)
+    return await this.#nodes.ask(question, timeout ?? ANSWER_TIMEOUT)
+  }
+
+  readonly #answer = ({ topic, close }: Question): number => {
+    const members = this.topics.get(topic)?.sockets() ?? []
+    if (close !== undefined) for (const { socket } of members) socket.close(close.code, close.reason)
+    return members.length
+  }
+
+  readonly #tell = async (note: object): Promise<number | undefined> => {
+    if (this.settings.engine.alone === true) return 1
+    if (!this.#isUp) throw this.unavailable('it is down')
+    const payload = Buffer.from(JSON.stringify(note))
+    const sequence = this.#counts.next(CONTROL_TOPIC)
+    try {
+      return await this.settings.engine.publish(CONTROL_TOPIC, seal({ flags: CONTROL, node: this.#node, sequence, payload }))
+    } catch (error) {
+      throw this.unavailable(error)
+    }
+  }
+
+  #onNote (bytes: Uint8Array): void {
+    const envelope = this.#inbox.open(bytes)
+    if (envelope !== undefined && envelope.flags === CONTROL && envelope.node !== this.#node) this.#nodes.hear(envelope.node, envelope.payload)
+  }
+}

@@ -1,0 +1,117 @@
+// One socket as a hub writes to it. A frame goes straight to the stream where nothing of the socket's own is under way;
+// otherwise the message goes by socket.send(), behind what ws still deflates or reads (bufferedAmount tells, except of what is
+// empty: that is counted). Between the fragments of a message there is no place for another one: it waits for the last.
+
+import type { Duplex } from 'node:stream'
+import type { WebSocket, WebSocketServer } from 'ws'
+import { limitBacklog, mindBacklog } from '../backlog'
+import type { BacklogSettings } from '../backlog'
+import { deflateOf, streamOf } from '../beneath'
+import { endWith } from '../ending'
+import { sendBehind, tellSent } from '../sent'
+import type { SocketClass } from '../socket-class'
+import type { Corks } from './corks'
+import { UNSHARED } from './message'
+import type { Message } from './message'
+import type { Topic } from './topic'
+
+/** What all members of a hub share. */
+export interface Terms {
+  corks: Corks
+  websocketServer: WebSocketServer
+  slowConsumer: BacklogSettings | undefined
+  /** send() of the hub's sockets where it is that of ws: any other one wants to see what is sent. */
+  send: WebSocket['send'] | undefined
+}
+
+// Bytes that may wait for the last fragment of a message.
+const MOST_DEFERRED = 16 * 1024 * 1024
+const ENDING = { code: 1013, reason: 'slow consumer' }
+
+const kHub = Symbol('fastify-wss.pubsub')
+const kMember = Symbol('fastify-wss.member')
+
+type Marked = WebSocket & { [kHub]?: object, [kMember]?: Member }
+
+/** Undefined where it has never subscribed; null for a socket of another hub, or none. */
+export function memberOf (socket: unknown, hub: object): Member | undefined | null {
+  if (typeof socket !== 'object' || socket === null) return null
+  const { [kHub]: ofSocket, [kMember]: member }: Partial<Marked> = socket
+  return ofSocket === hub ? member : null
+}
+
+/** Sockets of this class are this hub's. */
+export function markClass ({ prototype }: SocketClass, hub: object): void {
+  Object.defineProperty(prototype, kHub, { value: hub })
+}
+
+export function setMember (socket: WebSocket, member: Member): Member {
+  const marked: Marked = socket
+  marked[kMember] = member
+  return member
+}
+
+export class Member {
+  readonly socket: WebSocket
+  readonly stream: Duplex | undefined
+  /** In the order in which it subscribed. */
+  readonly topics: Topic[] = []
+  isCorked = false
+  /** Empty messages of the application that ws has not written yet. */
+  emptyUnderWay = 0
+  readonly #terms: Terms
+  readonly #windowBits: number
+  /** While a fragmented message of the application is open. */
+  #deferred: { messages: Message[], size: number } | undefined
+
+  constructor (socket: WebSocket, terms: Terms) {
+    const deflate = deflateOf(socket)
+    this.socket = socket
+    this.stream = streamOf(socket)
+    this.#terms = terms
+    this.#windowBits = deflate?.serverNoContextTakeover === true ? deflate.serverMaxWindowBits : UNSHARED
+  }
+
+  write (message: Message): void {
+    const { socket } = this
+    if (socket.readyState !== socket.OPEN) return
+    if (this.#deferred !== undefined) this.#defer(message)
+    else if (this.#isClear()) this.#writeFrame(message)
+    else socket.send(message.data, message.options)
+    const { slowConsumer, websocketServer } = this.#terms
+    if (slowConsumer === undefined || socket.bufferedAmount <= slowConsumer.maxBufferedAmount) return
+    limitBacklog(socket, this.stream, slowConsumer)
+    mindBacklog(websocketServer, socket)
+  }
+
+  /** The application sends a message in fragments from now on. */
+  beginFragments (): void {
+    this.#deferred ??= { messages: [], size: 0 }
+  }
+
+  /** It has sent the last one. */
+  endFragments (): void {
+    const messages = this.#deferred?.messages ?? []
+    this.#deferred = undefined
+    for (const message of messages) this.write(message)
+  }
+
+  #isClear (): boolean {
+    const { socket, stream } = this
+    return stream !== undefined && this.emptyUnderWay === 0 && socket.bufferedAmount === stream.writableLength &&
+      sendBehind(socket) === this.#terms.send
+  }
+
+  #writeFrame (message: Message): void {
+    this.#terms.corks.cork(this)
+    this.stream?.write(message.frame(this.#windowBits))
+    tellSent(this.socket, message.data)
+  }
+
+  #defer (message: Message): void {
+    const deferred = this.#deferred as { messages: Message[], size: number }
+    deferred.messages.push(message)
+    deferred.size += message.bytes.length
+    if (deferred.size > MOST_DEFERRED) endWith(this.socket, ENDING)
+  }
+}

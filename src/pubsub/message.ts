@@ -1,0 +1,81 @@
+// A message on its way to clients: its frames are built once, whoever many they go to (RFC 6455 section 5.2, RFC 7692 section
+// 7.2.1). A compressed frame is for those who keep nothing from one message to the next, one for each size of their windows;
+// any client may get a message uncompressed.
+
+import { constants, deflateRawSync } from 'node:zlib'
+
+/** What the frames of a hub go by. */
+export interface Compression {
+  /** Bytes from which on a message is compressed. */
+  threshold: number
+  /** Bytes up to which it is: compressing stops everything else meanwhile. */
+  limit: number
+}
+
+/** No window: a client that cannot share a compressed frame. zlib cannot make one of 8 bits. */
+export const UNSHARED = 0
+const SMALLEST_WINDOW = 9
+
+const TEXT = 0x81
+const BINARY = 0x82
+const COMPRESSED = 0x40
+const TRAILER = 4
+
+export class Message {
+  readonly data: string | Buffer
+  /** For socket.send(), where that is the way. */
+  readonly options: { binary: boolean, compress: false }
+  readonly #compression: Compression | undefined
+  #bytes: Buffer | undefined
+  #plain: Buffer | undefined
+  #compressed: Map<number, Buffer> | undefined
+
+  constructor (data: string | Buffer, binary: boolean, compression: Compression | undefined) {
+    this.data = data
+    this.options = { binary, compress: false }
+    this.#compression = compression
+  }
+
+  /** What the client gets, without a frame. */
+  get bytes (): Buffer {
+    this.#bytes ??= typeof this.data === 'string' ? Buffer.from(this.data) : this.data
+    return this.#bytes
+  }
+
+  /** windowBits: of a client that can share a compressed frame; otherwise UNSHARED. */
+  frame (windowBits: number): Buffer {
+    if (windowBits < SMALLEST_WINDOW || this.#compression === undefined) return this.#plainFrame()
+    const { length } = this.bytes
+    if (length < this.#compression.threshold || length > this.#compression.limit) return this.#plainFrame()
+    this.#compressed ??= new Map()
+    const known = this.#compressed.get(windowBits)
+    if (known !== undefined) return known
+    const frame = this.#compress(windowBits)
+    this.#compressed.set(windowBits, frame)
+    return frame
+  }
+
+  #plainFrame (): Buffer {
+    this.#plain ??= frameOf(this.options.binary ? BINARY : TEXT, this.bytes)
+    return this.#plain
+  }
+
+  #compress (windowBits: number): Buffer {
+    const deflated = deflateRawSync(this.bytes, { windowBits, finishFlush: constants.Z_SYNC_FLUSH })
+    const body = deflated.subarray(0, deflated.length - TRAILER)
+    if (body.length >= this.bytes.length) return this.#plainFrame()
+    return frameOf((this.options.binary ? BINARY : TEXT) | COMPRESSED, body)
+  }
+}
+
+function frameOf (first: number, body: Buffer): Buffer {
+  const { length } = body
+  const extended = length < 126 ? 0 : length < 65_536 ? 2 : 8
+  const frame = Buffer.allocUnsafe(2 + extended + length)
+  frame[0] = first
+  frame[1] = extended === 0 ? length : extended === 2 ? 126 : 127
+  if (extended === 2) frame.writeUInt16BE(length, 2)
+  if (extended === 8) frame.writeBigUInt64BE(BigInt(length), 2)
+  body.copy(frame, 2 + extended)
+  return frame
+}

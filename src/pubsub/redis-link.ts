@@ -1,0 +1,141 @@
+// The clients of Redis that we know, by what they can do and not by their class: ioredis and iovalkey, and node-redis. Each gives
+// two connections of ours, made after the application's client: one listens, the other does all else. Neither keeps what it cannot
+// send, nor sends anything twice: what was published while Redis was away would come late, and what broke off might come twice.
+
+export type Argument = string | Buffer
+
+export interface LinkEvents {
+  ready: () => void
+  lost: (error: Error | undefined) => void
+  message: (channel: string, message: Buffer) => void
+}
+
+export interface Link {
+  open: () => void
+  subscribe: (channels: string[]) => Promise<void>
+  unsubscribe: (channel: string) => Promise<void>
+  /** Replies are numbers, Buffers and arrays of those. */
+  command: (args: Argument[]) => Promise<unknown>
+  /** On the connection that listens, as long as it listens to nothing. */
+  ping: () => Promise<void>
+  close: () => void
+}
+
+interface Emitter {
+  on: (event: string, listener: (...args: never[]) => void) => unknown
+}
+
+export interface IoRedis extends Emitter {
+  status: string
+  options: { keyPrefix?: string | Buffer | undefined }
+  duplicate: (options: object) => IoRedis
+  connect: () => Promise<void>
+  disconnect: () => void
+  subscribe: (...channels: string[]) => Promise<unknown>
+  unsubscribe: (...channels: string[]) => Promise<unknown>
+  callBuffer: (command: string, ...args: Argument[]) => Promise<unknown>
+}
+
+export interface NodeRedis extends Emitter {
+  isReady: boolean
+  options?: { socket?: object | undefined } | undefined
+  duplicate: (options: object) => NodeRedis
+  connect: () => Promise<unknown>
+  destroy: () => void
+  subscribe: (channels: string | string[], listener: (message: Buffer, channel: Buffer) => void, bufferMode: true) => Promise<void>
+  unsubscribe: (channels: string | string[], listener: (message: Buffer, channel: Buffer) => void, bufferMode: true) => Promise<void>
+  withTypeMapping: (mapping: object) => { sendCommand: (args: Argument[]) => Promise<unknown> }
+}
+
+export type RedisClient = IoRedis | NodeRedis
+
+// Milliseconds between two attempts to connect.
+const FIRST_RETRY = 50
+const LONGEST_RETRY = 1000
+// A bulk string of the protocol of Redis.
+const BLOB_STRING = 36
+
+export function isRedisClient (client: unknown): client is RedisClient {
+  return typeof client === 'object' && client !== null && ('callBuffer' in client || 'withTypeMapping' in client) && 'duplicate' in client
+}
+
+export function linkTo (client: RedisClient, timeout: number, events: LinkEvents): Link {
+  return 'callBuffer' in client ? ioLink(client, timeout, events) : nodeLink(client, timeout, events)
+}
+
+/** What the application puts in front of its keys. */
+export function prefixOf (client: RedisClient): string {
+  return 'callBuffer' in client ? String(client.options.keyPrefix ?? '') : ''
+}
+
+function ioLink (client: IoRedis, timeout: number, { ready, lost, message }: LinkEvents): Link {
+  const options = {
+    lazyConnect: true,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: timeout,
+    socketTimeout: undefined as number | undefined,
+    keyPrefix: '',
+    protocol: 2,
+    retryStrategy
+  }
+  const listening = client.duplicate(options)
+  const talking = client.duplicate({ ...options, socketTimeout: timeout })
+  const both = [listening, talking]
+
+  return {
+    open () {
+      let last: Error | undefined
+      for (const each of both) {
+        each.on('error', (error: Error) => { last = error })
+        each.on('close', () => { lost(last) })
+        each.on('ready', () => {
+          last = undefined
+          if (both.every(({ status }) => status === 'ready')) ready()
+        })
+        each.connect().catch(() => {})
+      }
+      listening.on('messageBuffer', (channel: Buffer, bytes: Buffer) => { message(channel.toString(), bytes) })
+    },
+    async subscribe (channels) { await listening.subscribe(...channels) },
+    async unsubscribe (channel) { await listening.unsubscribe(channel) },
+    async command ([name, ...args]) { return await talking.callBuffer(String(name), ...args) },
+    async ping () { await listening.callBuffer('PING') },
+    close () { for (const each of both) each.disconnect() }
+  }
+}
+
+function nodeLink (client: NodeRedis, timeout: number, { ready, lost, message }: LinkEvents): Link {
+  const options = {
+    disableOfflineQueue: true,
+    socket: { ...client.options?.socket, connectTimeout: timeout, reconnectStrategy: retryStrategy }
+  }
+  const listening = client.duplicate(options)
+  const talking = client.duplicate(options)
+  const both = [listening, talking]
+  const commands = talking.withTypeMapping({ [BLOB_STRING]: Buffer })
+  const listener = (bytes: Buffer, channel: Buffer): void => { message(channel.toString(), bytes) }
+
+  return {
+    open () {
+      for (const each of both) {
+        each.on('error', (error: Error) => { lost(error) })
+        each.on('reconnecting', () => { lost(undefined) })
+        each.on('ready', () => { if (both.every(({ isReady }) => isReady)) ready() })
+        each.connect().catch(() => {})
+      }
+    },
+    async subscribe (channels) { await listening.subscribe(channels, listener, true) },
+    async unsubscribe (channel) { await listening.unsubscribe(channel, listener, true) },
+    async command (args) { return await commands.sendCommand(args) },
+    async ping () {},
+    close () { for (const each of both) each.destroy() }
+  }
+}
+
+function retryStrategy (attempt: number): number {
+  return Math.min(FIRST_RETRY * (attempt + 1), LONGEST_RETRY)
+}

@@ -1,0 +1,58 @@
+// What is sent on a socket, for options that count it. They stand behind one another in front of send(), by functions that are
+// the same for all sockets; whoever writes a message to the stream past send() tells them by tellSent().
+
+import type { WebSocket } from 'ws'
+
+type Send = WebSocket['send']
+
+/** Called after each message, or fragment of one, with what send() was given. */
+export type Counter = (socket: WebSocket, data: unknown, options: unknown) => void
+
+interface Sending {
+  counters: Counter[]
+  send: Send
+}
+
+const kSending = Symbol('fastify-wss.sending')
+
+type Counted = WebSocket & { [kSending]?: Sending }
+
+export function countSent (socket: WebSocket, counter: Counter): void {
+  const counted: Counted = socket
+  counted[kSending] ??= standInFront(socket)
+  counted[kSending].counters.push(counter)
+}
+
+/** A message went out without send(). */
+export function tellSent (socket: WebSocket, data: unknown): void {
+  const counted: Counted = socket
+  if (counted[kSending] !== undefined) tell(counted, counted[kSending], data, undefined)
+}
+
+/** What send() is behind those who count: that of the class, unless somebody has replaced it. */
+export function sendBehind (socket: WebSocket): Send {
+  const counted: Counted = socket
+  return counted.send === sendCounted ? sendingOf(counted).send : counted.send
+}
+
+function standInFront (socket: WebSocket): Sending {
+  const sending = { counters: [], send: socket.send }
+  Object.defineProperty(socket, 'send', { value: sendCounted, configurable: true, writable: true, enumerable: false })
+  return sending
+}
+
+// ws drops what is sent once the closing handshake has begun, and throws for what cannot be sent.
+function sendCounted (this: Counted, ...args: unknown[]): void {
+  const sending = sendingOf(this)
+  const isSent = this.readyState === this.OPEN
+  Reflect.apply(sending.send, this, args)
+  if (isSent) tell(this, sending, args[0], args[1])
+}
+
+function tell (socket: WebSocket, { counters }: Sending, data: unknown, options: unknown): void {
+  for (const counter of counters) counter(socket, data, options)
+}
+
+function sendingOf (socket: Counted): Sending {
+  return socket[kSending] as Sending
+}

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import type { WebSocket } from 'ws'
+import { deflateOf, streamOf } from '../src/beneath'
+import { start } from './helpers/app'
+import { checkLeaksAtEnd } from './helpers/leaks'
+import { until, within } from './helpers/limit'
+import { connectBy, transportOf, WAYS, type Way } from './helpers/ways'
+
+checkLeaksAtEnd(t)
+
+async function serve (t: Test, options: object, way: Way = 'tcp', offer: object | false = {}): Promise<{ served: WebSocket, client: WebSocket, stream: unknown }> {
+  const running = await start(t, { over: transportOf(way), websocket: { options } }, app => { app.get('/', { websocket: true }, () => {}) })
+  const connected = once(running.app.websocketServer, 'connection')
+  const { socket } = await connectBy(t, way, running, '/', { perMessageDeflate: offer })
+  const [served, rawRequest] = await within(connected, 'the connection')
+  return { served, client: socket, stream: rawRequest.socket }
+}
+
+for (const way of WAYS) {
+  t.test(`gives the stream that frames are written to, over ${way}`, async t => {
+    const { served, client, stream } = await serve(t, {}, way)
+    t.equal(streamOf(served), stream)
+    const message = once(client, 'message')
+    streamOf(served)?.write(Buffer.of(0x81, 2, 0x68, 0x69))
+    t.equal(String((await within(message, 'the message'))[0]), 'hi')
+  })
+}
+
+t.test('gives none once the socket is closed, nor of a websocket without one', async t => {
+  const { served } = await serve(t, {})
+  served.terminate()
+  await until(() => served.readyState === served.CLOSED, 'the close')
+  const stream = streamOf(served)
+  t.ok(stream === undefined || stream.destroyed)
+  t.equal(streamOf({} as WebSocket), undefined)
+  t.equal(streamOf({ _socket: { cork () {} } } as unknown as WebSocket), undefined)
+})
+
+t.test('tells what was agreed on of compression', async t => {
+  t.equal(deflateOf((await serve(t, {})).served), undefined)
+  t.equal(deflateOf((await serve(t, { perMessageDeflate: true }, 'tcp', false)).served), undefined)
+  t.equal(deflateOf({} as WebSocket), undefined)
+  t.same(deflateOf((await serve(t, { perMessageDeflate: true })).served), { serverNoContextTakeover: false, serverMaxWindowBits: 15 })
+  t.same(deflateOf((await serve(t, { perMessageDeflate: 'safe' })).served), { serverNoContextTakeover: true, serverMaxWindowBits: 10 })
+})

@@ -1,0 +1,54 @@
+import t from 'tap'
+import { inflateRawSync } from 'node:zlib'
+import { Message, UNSHARED } from '../../src/pubsub/message'
+import { parseFrame } from '../helpers/frames'
+
+const ALL = { threshold: 0, limit: 100_000 }
+const TRAILER = Buffer.of(0, 0, 0xff, 0xff)
+
+for (const length of [0, 1, 125, 126, 65_535, 65_536, 100_000]) {
+  t.test(`frames ${length} bytes`, async t => {
+    const bytes = Buffer.alloc(length, 'x')
+    const frame = new Message(bytes, true, undefined).frame(UNSHARED)
+    const parsed = parseFrame(frame)
+    t.equal(parsed?.used, frame.length)
+    t.match(parsed?.value, { fin: true, rsv: 0, opcode: 2, masked: false })
+    t.ok(parsed?.value.payload.equals(bytes))
+  })
+}
+
+t.test('text is text, and is built once', async t => {
+  const message = new Message('grün', false, ALL)
+  t.equal(message.frame(UNSHARED)[0], 0x81)
+  t.equal(message.frame(UNSHARED), message.frame(UNSHARED))
+  t.equal(message.bytes, message.bytes)
+  t.same(message.options, { binary: false, compress: false })
+})
+
+t.test('compresses once for each size of windows', async t => {
+  // Each half can be told by the other, for those whose windows reach back that far.
+  let seed = 1
+  const half = Array.from({ length: 3000 }, () => String.fromCharCode(97 + ((seed = (seed * 16_807) % 2_147_483_647) >> 8) % 26)).join('')
+  const text = half + half + 'x'.repeat(3000)
+  const message = new Message(text, false, ALL)
+  for (const bits of [15, 12, 9]) {
+    const frame = message.frame(bits)
+    t.equal(message.frame(bits), frame)
+    const { value } = parseFrame(frame) ?? {}
+    t.match(value, { rsv: 4, opcode: 1, fin: true })
+    t.equal(String(inflateRawSync(Buffer.concat([value?.payload ?? TRAILER, TRAILER]), { windowBits: bits, finishFlush: 2, chunkSize: 64 })), text)
+  }
+  t.equal(new Message(Buffer.from(text), true, ALL).frame(15)[0], 0xc2)
+})
+
+t.test('leaves uncompressed what is small, large, random, for windows of 8 bits or for a client that cannot share it', async t => {
+  const compression = { threshold: 100, limit: 1000 }
+  for (const [bytes, bits] of [[Buffer.alloc(99), 15], [Buffer.alloc(1001), 15], [Buffer.alloc(500), 8], [Buffer.alloc(500), UNSHARED]] as const) {
+    t.equal(new Message(bytes, true, compression).frame(bits)[0], 0x82)
+  }
+  t.equal(new Message(Buffer.alloc(500), true, undefined).frame(15)[0], 0x82)
+  const random = new Message(Buffer.from(Array.from({ length: 200 }, (_, i) => (i * 7919 + i * i * 31) % 251)), true, compression)
+  t.equal(random.frame(15)[0], 0x82)
+  t.equal(new Message(Buffer.alloc(100), true, compression).frame(15)[0], 0xc2)
+  t.equal(new Message(Buffer.alloc(1000), true, compression).frame(15)[0], 0xc2)
+})

@@ -1,0 +1,56 @@
+// The two connections to Redis, by each client that we know.
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import t from 'tap'
+import { isRedisClient, linkTo, prefixOf, type RedisClient } from '../../src/pubsub/redis-link'
+import { checkLeaksAtEnd } from '../helpers/leaks'
+import { until } from '../helpers/limit'
+import { skip, startRedis } from '../helpers/redis'
+
+checkLeaksAtEnd(t)
+
+const ioredis = (port: number, options = {}): RedisClient => new Redis(port, '127.0.0.1', { lazyConnect: true, ...options }) as never
+const nodeRedis = (port: number): RedisClient => createClient({ socket: { port, host: '127.0.0.1' } }) as never
+
+t.test('knows a client by what it can do, and its prefix', async t => {
+  for (const client of [ioredis(1), nodeRedis(1)]) t.ok(isRedisClient(client))
+  for (const value of [undefined, null, 'redis://', {}, { duplicate () {} }, { callBuffer () {} }]) t.notOk(isRedisClient(value))
+  t.equal(prefixOf(ioredis(1, { keyPrefix: 'app:' })), 'app:')
+  t.equal(prefixOf(ioredis(1, { keyPrefix: Buffer.from('app:') })), 'app:')
+  t.equal(prefixOf(ioredis(1)), '')
+  t.equal(prefixOf({ callBuffer () {}, options: {} } as never), '')
+  t.equal(prefixOf(nodeRedis(1)), '')
+})
+
+for (const [name, create] of Object.entries({ ioredis, 'node-redis': nodeRedis })) {
+  t.test(`listens and talks, is told of a loss and comes back, by ${name}`, { skip }, async t => {
+    const server = await startRedis(t)
+    const seen: string[] = []
+    let losses = 0
+    const link = linkTo(create(server.port), 1000, {
+      ready: () => { seen.push('ready') },
+      lost: () => { losses++ },
+      message: (channel, message) => { seen.push(`${channel} ${message.toString('latin1')}`) }
+    })
+    t.teardown(() => { link.close() })
+    link.open()
+    await until(() => seen.length === 1, 'the connections')
+    await link.ping()
+    await link.subscribe(['a', 'b'])
+    t.equal(await link.command(['PUBLISH', 'a', Buffer.from([0, 255])]), 1)
+    await until(() => seen.length === 2, 'the message')
+    t.same(seen, ['ready', 'a \0\u00ff'])
+    t.same(await link.command(['ECHO', 'x']), Buffer.from('x'))
+    await link.unsubscribe('a')
+    t.equal(await link.command(['PUBLISH', 'a', 'x']), 0)
+
+    await server.kill()
+    await until(() => losses > 0, 'the loss')
+    await t.rejects(link.command(['PUBLISH', 'b', 'lost']))
+    await server.start()
+    await until(() => seen.at(-1) === 'ready' && seen.length > 2, 'the connections')
+    await link.subscribe(['b'])
+    await link.command(['PUBLISH', 'b', 'y'])
+    await until(() => seen.at(-1) === 'b y', 'the message')
+  })
+}
