@@ -8,7 +8,7 @@ import t from 'tap'
 
 const run = promisify(execFile)
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 t.test('npm run bench -- --quick measures every contestant within two minutes and writes results and chart', async t => {
   const directory = t.testdir()
@@ -59,7 +59,7 @@ t.test('a ratio comes with the range in which it is with 95 % certainty, once th
 
 async function bench (...args: string[]): Promise<string> {
   // tap puts its loaders into NODE_OPTIONS at every spawn, whatever the environment given: they would be measured too.
-  const { stdout } = await run('env', ['-u', 'NODE_OPTIONS', 'npm', 'run', 'bench', '--silent', '--', ...args], { timeout: 120_000 })
+  const { stdout } = await run('env', ['-u', 'NODE_OPTIONS', 'npm', 'run', 'bench', '--silent', '--', ...args], { timeout: 200_000 })
   return stdout
 }
 
