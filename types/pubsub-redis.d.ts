@@ -1,14 +1,18 @@
 import type { Engine, HistoryOptions } from './pubsub'
 
-/** A client of Redis, by what it can do: those of `ioredis` 5 and 6 (`@fastify/redis`), `iovalkey` and `redis` (node-redis) 6. */
+/**
+ * A client of Redis, by what it can do: those of `ioredis` 5 and 6 (`@fastify/redis`), `iovalkey` and `redis` (node-redis) 6;
+ * and `Cluster` of `ioredis` 6.
+ */
 export interface RedisClient {
   duplicate (...args: never[]): unknown
 }
 
 export interface RedisOptions {
   /**
-   * The application's own client, as `app.redis` of `@fastify/redis`. Two connections are made after it (`duplicate()`); it
-   * is not used itself, and stays the application's to close.
+   * The application's own client, as `app.redis` of `@fastify/redis`. Two connections are made after it (`duplicate()`), of a
+   * `Cluster` two to each master, which have to be Redis 7 then: topics are sharded over them. It is
+   * not used itself, and stays the application's to close.
    */
   client: RedisClient
 

@@ -47,7 +47,7 @@ export class Delivery {
   }
 
   #deliverNow (topic: Topic, content: Content, id: string | undefined, except: Member | undefined): void {
-    const isForSockets = topic.members.size > 0 || topic.catchUps !== undefined
+    const isForSockets = topic.hasMembers || topic.catchUps !== undefined
     const message = isForSockets ? this.messageOf(topic, content, id) : undefined
     if (message !== undefined) writeToAll(topic, message, id, except)
     if (topic.listeners !== undefined) this.#tell([...topic.listeners], topic, content, id)
@@ -71,7 +71,7 @@ function writeToAll (topic: Topic, message: Message, id: string | undefined, exc
   for (const catchUp of topic.catchUps) {
     if (catchUp.member === except || !catchUp.hear(id, message)) continue
     topic.catchUps.delete(catchUp)
-    topic.members.add(catchUp.member)
+    topic.add(catchUp.member)
   }
 }
 

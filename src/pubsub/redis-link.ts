@@ -1,6 +1,10 @@
 // The clients of Redis that we know, by what they can do and not by their class: ioredis and iovalkey, and node-redis. Each gives
 // two connections of ours, made after the application's client: one listens, the other does all else. Neither keeps what it cannot
-// send, nor sends anything twice: what was published while Redis was away would come late, and what broke off might come twice.
+// send, nor sends anything twice: what was published while Redis was away would come late, and what broke off might come twice. Of a cluster
+// there are two connections to each master (redis-cluster.ts).
+
+import { clusterLink } from './redis-cluster'
+import type { RedisCluster } from './redis-cluster'
 
 export type Argument = string | Buffer
 
@@ -8,9 +12,13 @@ export interface LinkEvents {
   ready: () => void
   lost: (error: Error | undefined) => void
   message: (channel: string, message: Buffer) => void
+  /** Of a master of a cluster: it has ended a subscription, as its slot is another one's. */
+  moved?: () => void
 }
 
 export interface Link {
+  /** The command that publishes. */
+  publishing: 'PUBLISH' | 'SPUBLISH'
   open: () => void
   subscribe: (channels: string[]) => Promise<void>
   unsubscribe: (channel: string) => Promise<void>
@@ -27,12 +35,14 @@ interface Emitter {
 
 export interface IoRedis extends Emitter {
   status: string
-  options: { keyPrefix?: string | Buffer | undefined }
+  options: { keyPrefix?: string | Buffer | undefined, host?: string | undefined, port?: number | undefined }
   duplicate: (options: object) => IoRedis
   connect: () => Promise<void>
   disconnect: () => void
   subscribe: (...channels: string[]) => Promise<unknown>
   unsubscribe: (...channels: string[]) => Promise<unknown>
+  ssubscribe: (...channels: string[]) => Promise<unknown>
+  sunsubscribe: (...channels: string[]) => Promise<unknown>
   callBuffer: (command: string, ...args: Argument[]) => Promise<unknown>
 }
 
@@ -47,7 +57,7 @@ export interface NodeRedis extends Emitter {
   withTypeMapping: (mapping: object) => { sendCommand: (args: Argument[]) => Promise<unknown> }
 }
 
-export type RedisClient = IoRedis | NodeRedis
+export type RedisClient = IoRedis | RedisCluster | NodeRedis
 
 // Milliseconds between two attempts to connect.
 const FIRST_RETRY = 50
@@ -55,12 +65,28 @@ const LONGEST_RETRY = 1000
 // A bulk string of the protocol of Redis.
 const BLOB_STRING = 36
 
+/** Ordinary pub/sub, or what a master of a cluster has; there who looks up the masters connects again. */
+interface Kind {
+  publishing: Link['publishing']
+  subscribe: 'subscribe' | 'ssubscribe'
+  unsubscribe: 'unsubscribe' | 'sunsubscribe'
+  event: string
+  retry: (attempt: number) => number | null
+}
+
+const WHOLE: Kind = { publishing: 'PUBLISH', subscribe: 'subscribe', unsubscribe: 'unsubscribe', event: 'messageBuffer', retry: retryStrategy }
+const SHARDED: Kind = { publishing: 'SPUBLISH', subscribe: 'ssubscribe', unsubscribe: 'sunsubscribe', event: 'smessageBuffer', retry: () => null }
+
 export function isRedisClient (client: unknown): client is RedisClient {
-  return typeof client === 'object' && client !== null && ('callBuffer' in client || 'withTypeMapping' in client) && 'duplicate' in client
+  if (typeof client !== 'object' || client === null || !('duplicate' in client)) return false
+  // A cluster of node-redis is another thing.
+  return 'callBuffer' in client || ('withTypeMapping' in client && !('masters' in client))
 }
 
 export function linkTo (client: RedisClient, timeout: number, events: LinkEvents): Link {
-  return 'callBuffer' in client ? ioLink(client, timeout, events) : nodeLink(client, timeout, events)
+  if (!('callBuffer' in client)) return nodeLink(client, timeout, events)
+  if (!isCluster(client)) return ioLink(client, timeout, events)
+  return clusterLink(client, timeout, (master, events) => ioLink(master, timeout, events, SHARDED), events)
 }
 
 /** What the application puts in front of its keys. */
@@ -68,7 +94,11 @@ export function prefixOf (client: RedisClient): string {
   return 'callBuffer' in client ? String(client.options.keyPrefix ?? '') : ''
 }
 
-function ioLink (client: IoRedis, timeout: number, { ready, lost, message }: LinkEvents): Link {
+function isCluster (client: RedisCluster | IoRedis): client is RedisCluster {
+  return 'isCluster' in client && client.isCluster
+}
+
+function ioLink (client: IoRedis, timeout: number, { ready, lost, moved, message }: LinkEvents, { publishing, subscribe, unsubscribe, event, retry }: Kind = WHOLE): Link {
   const options = {
     lazyConnect: true,
     autoResubscribe: false,
@@ -80,13 +110,14 @@ function ioLink (client: IoRedis, timeout: number, { ready, lost, message }: Lin
     socketTimeout: undefined as number | undefined,
     keyPrefix: '',
     protocol: 2,
-    retryStrategy
+    retryStrategy: retry
   }
   const listening = client.duplicate(options)
   const talking = client.duplicate({ ...options, socketTimeout: timeout })
   const both = [listening, talking]
 
   return {
+    publishing,
     open () {
       let last: Error | undefined
       for (const each of both) {
@@ -98,10 +129,11 @@ function ioLink (client: IoRedis, timeout: number, { ready, lost, message }: Lin
         })
         each.connect().catch(() => {})
       }
-      listening.on('messageBuffer', (channel: Buffer, bytes: Buffer) => { message(channel.toString(), bytes) })
+      listening.on('moved', () => { moved?.() })
+      listening.on(event, (channel: Buffer, bytes: Buffer) => { message(channel.toString(), bytes) })
     },
-    async subscribe (channels) { await listening.subscribe(...channels) },
-    async unsubscribe (channel) { await listening.unsubscribe(channel) },
+    async subscribe (channels) { await listening[subscribe](...channels) },
+    async unsubscribe (channel) { await listening[unsubscribe](channel) },
     async command ([name, ...args]) { return await talking.callBuffer(String(name), ...args) },
     async ping () { await listening.callBuffer('PING') },
     close () { for (const each of both) each.disconnect() }
@@ -120,6 +152,7 @@ function nodeLink (client: NodeRedis, timeout: number, { ready, lost, message }:
   const listener = (bytes: Buffer, channel: Buffer): void => { message(channel.toString(), bytes) }
 
   return {
+    publishing: 'PUBLISH',
     open () {
       for (const each of both) {
         each.on('error', (error: Error) => { lost(error) })

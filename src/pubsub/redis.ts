@@ -28,13 +28,13 @@ local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], '*', 'm', ARGV[1])
 local time = redis.call('TIME')
 redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[3]))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1])
+return redis.call(ARGV[4], KEYS[1], id .. ' ' .. ARGV[1])
 `
 
 export function redis (options: RedisOptions): Engine {
   checkKeys('redis', options, ['client', 'prefix', 'history', 'lazy'])
   const { client, prefix, lazy } = options
-  if (!isRedisClient(client)) fail('redis.client', 'must be a client of ioredis, iovalkey or node-redis', client)
+  if (!isRedisClient(client)) fail('redis.client', 'must be a client of ioredis (also its Cluster), iovalkey or node-redis', client)
   check('redis.prefix', prefix, STRING)
   check('redis.lazy', lazy, BOOLEAN)
   return new RedisEngine(client, `${prefixOf(client)}${prefix ?? 'fastify-wss:'}`, readHistory('redis.history', options.history), lazy ?? false)
@@ -102,9 +102,10 @@ class RedisEngine implements Engine {
     if (!this.#isUp || this.#link === undefined) throw new Error('Redis is not there')
     const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
     const channel = this.#prefix + topic
-    if (this.#kept === undefined || topic === '') return Number(await this.#link.command(['PUBLISH', channel, bytes]))
+    const { publishing } = this.#link
+    if (this.#kept === undefined || topic === '') return Number(await this.#link.command([publishing, channel, bytes]))
     const { maxLength, maxAge } = this.#kept
-    return Number(await this.#link.command(['EVAL', ADD_AND_PUBLISH, '1', channel, bytes, String(maxLength), String(maxAge)]))
+    return Number(await this.#link.command(['EVAL', ADD_AND_PUBLISH, '1', channel, bytes, String(maxLength), String(maxAge), publishing]))
   }
 
   async close (): Promise<void> {

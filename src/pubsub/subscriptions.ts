@@ -73,7 +73,7 @@ export class Subscriptions {
   }
 
   #leave (topic: Topic, member: Member): void {
-    topic.members.delete(member)
+    topic.delete(member)
     for (const catchUp of topic.catchUps ?? []) if (catchUp.member === member) topic.catchUps?.delete(catchUp)
     this.#hub.topics.settle(topic)
   }
@@ -98,8 +98,8 @@ export class Subscriptions {
         check(member, name, attempt)
       }
       if (after !== undefined) return await this.#catchUp(member, topic, after, attempt)
-      topic.members.add(member)
-      member.topics.push(topic)
+      topic.add(member)
+      member.join(topic)
       return PLAIN
     } finally {
       topic.pending--
@@ -135,7 +135,7 @@ export class Subscriptions {
     topic.catchUps.add(catchUp)
     try {
       const result = await this.#replay(catchUp, topic, () => { check(member, topic.name, attempt) })
-      member.topics.push(topic)
+      member.join(topic)
       catchUp.goLive()
       return result
     } catch (error) {

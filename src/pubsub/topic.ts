@@ -9,9 +9,12 @@ import type { Heard } from './sequences'
 
 export type Listener = (message: unknown, received: Received) => unknown
 
+const NOBODY: Member[] = []
+
 export class Topic {
   readonly name: string
-  readonly members = new Set<Member>()
+  /** The only one is kept without a set: a topic of one socket is what there may be most of. */
+  #members: Member | Set<Member> | undefined
   listeners: Set<Listener> | undefined
   /** Sockets that are being given what they have missed. */
   catchUps: Set<CatchUp> | undefined
@@ -28,13 +31,37 @@ export class Topic {
     this.name = name
   }
 
+  /** In the order in which they came. */
+  get members (): Iterable<Member> {
+    if (this.#members instanceof Set) return this.#members
+    return this.#members === undefined ? NOBODY : [this.#members]
+  }
+
+  get hasMembers (): boolean {
+    return this.#members !== undefined
+  }
+
+  add (member: Member): void {
+    if (this.#members === undefined) this.#members = member
+    else if (this.#members instanceof Set) this.#members.add(member)
+    else this.#members = new Set([this.#members, member])
+  }
+
+  delete (member: Member): void {
+    if (this.#members === member) this.#members = undefined
+    if (!(this.#members instanceof Set)) return
+    this.#members.delete(member)
+    if (this.#members.size === 0) this.#members = undefined
+  }
+
   get isIdle (): boolean {
-    return this.members.size === 0 && this.pending === 0 && !this.listeners?.size && !this.catchUps?.size
+    return this.#members === undefined && this.pending === 0 && !this.listeners?.size && !this.catchUps?.size
   }
 
   /** Of sockets, those who catch up too. */
   get size (): number {
-    return this.members.size + (this.catchUps?.size ?? 0)
+    const members = this.#members instanceof Set ? this.#members.size : Number(this.#members !== undefined)
+    return members + (this.catchUps?.size ?? 0)
   }
 
   sockets (): Member[] {

@@ -35,6 +35,16 @@ export class RedisServer {
     await within(exited, 'the end of redis-server')
   }
 
+  /** By redis-cli, at once. */
+  tell (...command: string[]): string {
+    return String(spawnSync('redis-cli', ['-p', String(this.port), ...command]).stdout)
+  }
+
+  /** Of a node of a cluster. */
+  get busPort (): string {
+    return this.#args[this.#args.indexOf('--cluster-port') + 1] ?? ''
+  }
+
   /** It keeps its connections, and answers nothing. */
   stop (): void {
     this.#child?.kill('SIGSTOP')
@@ -51,6 +61,18 @@ export async function startRedis (t: Test, ...args: string[]): Promise<RedisServ
   t.teardown(() => server.kill())
   await server.start()
   return server
+}
+
+/** Two masters, each with half of the slots. */
+export async function startCluster (t: Test): Promise<[RedisServer, RedisServer]> {
+  const dir = t.testdir()
+  const masters = await Promise.all([0, 1].map(async i => await startRedis(t, '--cluster-enabled', 'yes', '--cluster-node-timeout', '1000', '--cluster-port', String(await sparePort()), '--dir', dir, '--cluster-config-file', `${i}.conf`)))
+  const [first, second] = masters as [RedisServer, RedisServer]
+  first.tell('CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
+  second.tell('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
+  first.tell('CLUSTER', 'MEET', '127.0.0.1', String(second.port), second.busPort)
+  await until(() => masters.every(master => /cluster_state:ok[^]*cluster_known_nodes:2/.test(master.tell('CLUSTER', 'INFO'))), 'the cluster')
+  return [first, second]
 }
 
 export async function sparePort (): Promise<number> {

@@ -7,15 +7,19 @@ import t from 'tap'
 
 t.setTimeout(120_000)
 
-t.test('npm run bench:pubsub -- --quick measures publish() beside the loop, and counts the writes', async t => {
-  const out = join(t.testdir(), 'results.json')
+t.test('npm run bench:pubsub -- --quick measures publish() beside the loop, counts the writes, and draws', async t => {
+  const folder = t.testdir()
+  const out = join(folder, 'results.json')
+  const chart = join(folder, 'chart.svg')
   // tap puts its loaders into NODE_OPTIONS at every spawn, whatever the environment given: they would be measured too.
-  await promisify(execFile)('env', ['-u', 'NODE_OPTIONS', 'npm', 'run', 'bench:pubsub', '--silent', '--', '--quick', '--out', out], { timeout: 90_000 })
-  const { machine, rows } = JSON.parse(readFileSync(out, 'utf8'))
+  await promisify(execFile)('env', ['-u', 'NODE_OPTIONS', 'npm', 'run', 'bench:pubsub', '--silent', '--', '--quick', '--out', out, '--chart', chart], { timeout: 90_000 })
+  const { machine, rows, heap } = JSON.parse(readFileSync(out, 'utf8'))
   t.equal(machine.Node, process.version)
   t.same(rows.map(({ deflate, perTick }: { deflate: boolean, perTick: number }) => [deflate, perTick]), [[false, 1], [false, 8], [true, 1], [true, 8]])
-  for (const { gain, writes, perTick } of rows) {
-    t.ok(Number.isFinite(gain))
-    t.equal(writes.pubsub, 1 / perTick)
+  for (const { contestants, perTick } of rows) {
+    for (const { gain } of Object.values<{ gain: number }>(contestants)) t.ok(Number.isFinite(gain))
+    t.equal(contestants.pubsub.writes, 1 / perTick)
   }
+  t.ok(Number.isFinite(heap.own))
+  t.match(readFileSync(chart, 'utf8'), /^<svg [^]*fastify-wss\/pubsub[^]*<\/svg>\n$/)
 })

@@ -207,3 +207,12 @@ t.test('at once where far too much waits; never where that is said; and as its r
   t.equal(await flood({ pubsub: { slowConsumer: false } }), Client.OPEN)
   t.equal(await flood({ websocket: { slowConsumer: { hardLimit: 100 * MIB } } }), Client.OPEN)
 })
+
+t.test('is in topics in the order in which it joined them', async t => {
+  const running = await startPubSub(t)
+  const { served } = await connectPair(t, running)
+  for (const topic of ['b', 'a', 'c']) await served.subscribe(topic)
+  served.unsubscribe('a')
+  await served.subscribe('a')
+  t.same(served.topics, ['b', 'c', 'a'])
+})

@@ -1,6 +1,6 @@
 // The two connections to Redis, by each client that we know.
 import { Redis } from 'ioredis'
-import { createClient } from 'redis'
+import { createClient, createCluster } from 'redis'
 import t from 'tap'
 import { isRedisClient, linkTo, prefixOf, type RedisClient } from '../../src/pubsub/redis-link'
 import { checkLeaksAtEnd } from '../helpers/leaks'
@@ -14,7 +14,7 @@ const nodeRedis = (port: number): RedisClient => createClient({ socket: { port, 
 
 t.test('knows a client by what it can do, and its prefix', async t => {
   for (const client of [ioredis(1), nodeRedis(1)]) t.ok(isRedisClient(client))
-  for (const value of [undefined, null, 'redis://', {}, { duplicate () {} }, { callBuffer () {} }]) t.notOk(isRedisClient(value))
+  for (const value of [undefined, null, 'redis://', {}, { duplicate () {} }, { callBuffer () {} }, createCluster({ rootNodes: [] })]) t.notOk(isRedisClient(value))
   t.equal(prefixOf(ioredis(1, { keyPrefix: 'app:' })), 'app:')
   t.equal(prefixOf(ioredis(1, { keyPrefix: Buffer.from('app:') })), 'app:')
   t.equal(prefixOf(ioredis(1)), '')

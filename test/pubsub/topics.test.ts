@@ -13,10 +13,10 @@ t.test('a topic is there as long as somebody needs it', async t => {
   t.equal(topics.get('a'), topic)
   await topics.whenLive(topic)
   const member = {} as Member
-  topic.members.add(member)
+  topic.add(member)
   topics.settle(topic)
   t.same([topics.size, topics.all()], [1, [topic]])
-  topic.members.delete(member)
+  topic.delete(member)
   topics.settle(topic)
   topics.settle(topic)
   t.same([topics.size, topics.get('a')], [0, undefined])
