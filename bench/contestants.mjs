@@ -3,6 +3,7 @@
 
 import { createServer } from 'node:http'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 
 const host = '127.0.0.1'
@@ -36,6 +37,21 @@ export const contestants = {
     title: 'fastify-wss',
     package: 'fastify-wss',
     start: options => startFastify('fastify-wss', options)
+  },
+
+  // The same on TLS, by either version of HTTP. What they have in common is in both, the price of TLS among it.
+  tls: {
+    title: 'fastify-wss, HTTP/1.1',
+    package: 'fastify-wss',
+    over: 'tls',
+    start: options => startFastify('fastify-wss', { ...options, https: readCertificate() })
+  },
+
+  http2: {
+    title: 'fastify-wss, HTTP/2',
+    package: 'fastify-wss',
+    over: 'http2',
+    start: options => startFastify('fastify-wss', { ...options, http2: true, https: readCertificate() })
   },
 
   wsLoop: {
@@ -152,9 +168,9 @@ async function startWs () {
   return { httpServer, websocketServer }
 }
 
-async function startFastify (plugin, { logs }, pluginOptions) {
+async function startFastify (plugin, { logs, ...options }, pluginOptions) {
   const { default: fastify } = await import('fastify')
-  const app = fastify({ logger: logs && { level: 'info', stream: nowhere } })
+  const app = fastify({ ...options, logger: logs && { level: 'info', stream: nowhere } })
   if (plugin) {
     const { default: fastifyWebsocket } = await import(plugin)
     await app.register(fastifyWebsocket, pluginOptions)
@@ -165,6 +181,11 @@ async function startFastify (plugin, { logs }, pluginOptions) {
   app.get('/hello', async () => ({ hello: 'world' }))
   await app.listen({ port: 0, host })
   return { httpServer: app.server, app }
+}
+
+function readCertificate () {
+  const [key, cert] = ['key', 'cert'].map(name => readFileSync(new URL(`../test/helpers/tls/${name}.pem`, import.meta.url)))
+  return { key, cert }
 }
 
 // What is measured is making the log lines, and not where they go.

@@ -1,30 +1,59 @@
 // The process that loads: clients that are no more than a socket and a few bytes, so that the server is what works.
 
 import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { randomBytes } from 'node:crypto'
 import { answerCalls } from './calls.mjs'
 
 const host = '127.0.0.1'
 const END_OF_HEAD = '\r\n\r\n'
+const STREAMS = 100
 const sockets = []
+const sessions = []
 
 answerCalls({ open, close, echo, get })
 
 /** Opens so many websocket connections, a few at a time, and keeps them. Some are pinged, and answer. */
-function open ({ port, path, greeting, count, isPinged = false }) {
-  return share(count, 32, async () => {
-    const socket = await openOne(port, path, greeting)
+async function open ({ port, path, greeting, count, over, isPinged = false }) {
+  if (over === 'http2') return await openStreams(port, count)
+  await share(count, 32, async () => {
+    const socket = await openOne(port, path, greeting, over)
     if (isPinged) answerPings(socket)
     sockets.push(socket)
   })
 }
 
+/** So many to a session. */
+async function openStreams (port, count) {
+  for (let left = count; left > 0; left -= STREAMS) {
+    const session = connectHttp2(`https://${host}:${port}`, { rejectUnauthorized: false, settings: { initialWindowSize: 1024 * 1024 } })
+    sessions.push(session)
+    await once(session, 'remoteSettings')
+    await share(Math.min(left, STREAMS), 32, async () => { sockets.push(await openStream(session)) })
+  }
+}
+
+async function openStream (session) {
+  const stream = session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/', 'sec-websocket-version': '13' }, { endStream: false })
+  const [{ ':status': status }] = await once(stream, 'response')
+  if (status !== 200) throw new Error(`refused: ${status}`)
+  return stream
+}
+
 async function close () {
   await Promise.all(sockets.splice(0).map(async socket => {
-    // Without a reset the port of each of thousands of clients stays taken for a minute.
-    socket.resetAndDestroy()
-    await once(socket, 'close')
+    const closed = once(socket, 'close')
+    // Without a reset the port of each of thousands of clients stays taken for a minute. On TLS Node has none.
+    if ('resetAndDestroy' in socket && !socket.encrypted) socket.resetAndDestroy()
+    else socket.destroy()
+    await closed
+  }))
+  await Promise.all(sessions.splice(0).map(async session => {
+    const closed = once(session, 'close')
+    session.destroy()
+    await closed
   }))
 }
 
@@ -52,14 +81,14 @@ async function share (count, workers, work) {
   }))
 }
 
-async function connected (port) {
-  const socket = connect({ port, host, noDelay: true })
-  await once(socket, 'connect')
+async function connected (port, over) {
+  const socket = over === 'tls' ? connectTls({ port, host, noDelay: true, rejectUnauthorized: false }) : connect({ port, host, noDelay: true })
+  await once(socket, over === 'tls' ? 'secureConnect' : 'connect')
   return socket
 }
 
-async function openOne (port, path = '/', greeting) {
-  const socket = await connected(port)
+async function openOne (port, path = '/', greeting, over) {
+  const socket = await connected(port, over)
   socket.write([
     `GET ${path} HTTP/1.1`,
     `Host: ${host}:${port}`,

@@ -20,6 +20,7 @@ export const measurements = [
   { title: 'upgrades with pino', names: ['ws', 'reference', 'ours', 'compared'], run: (name, size) => acceptUpgrades(name, size, true) },
   { title: 'GET', names: ['fastify', 'reference', 'ours', 'compared'], run: answerGets },
   ...Object.keys(SIZES).map(label => ({ title: `echo ${label}`, names: echoing, run: (name, size) => echoMessages(name, size, label) })),
+  { title: 'TLS', names: ['tls', 'http2'], run: compareOnTls },
   { title: 'heartbeat', names: ['ws', 'wsLoop', 'heartbeat'], run: keepAlive },
   { title: 'policies', names: ['ours', ...policies], run: async function * (name, size) { return { policy: (yield * echoMessages(name, size, '32 B'))['echo 32 B'] } } },
   { title: 'injectWS', names: ['reference', 'ours', 'compared'], run: injectConnections }
@@ -36,6 +37,10 @@ export const rows = {
   upgradeLogged: { title: 'CPU per upgrade, pino at info (bare ws logs nothing)', unit: 'µs', control: 'ws', bar: 1.25 },
   get: { title: 'CPU per ordinary GET', unit: 'µs', control: 'fastify', bar: 1.02 },
   ...Object.fromEntries(Object.keys(SIZES).map(label => [`echo ${label}`, { title: `CPU per echo, ${label}`, unit: 'µs', control: 'ws', bar: 1.02 }])),
+  'TLS heap': { title: 'TLS, 100 websockets a session: heap per idle connection', unit: 'B', control: 'tls' },
+  'TLS rss': { title: 'TLS: RSS per idle connection', unit: 'B', control: 'tls', bar: 0.4, subject: 'http2' },
+  'TLS upgrade': { title: 'TLS: CPU per connect', unit: 'µs', control: 'tls', bar: 0.5, subject: 'http2' },
+  ...Object.fromEntries(Object.keys(SIZES).map(label => [`TLS echo ${label}`, { title: `TLS: CPU per echo, ${label}`, unit: 'µs', control: 'tls', ...label === '32 B' && { bar: 1.1, subject: 'http2' } }])),
   heapWithHeartbeat: { title: 'heap per idle connection with a heartbeat (bare ws: pinged once)', unit: 'B', control: 'ws', subject: 'heartbeat', bar: 1.10 },
   heartbeat: { title: 'CPU per idle connection and ping', unit: 'µs', control: 'wsLoop', subject: 'heartbeat', bar: 1 },
   policy: { title: 'CPU per echo, 32 B, through an option', unit: 'µs', control: 'ours' },
@@ -103,11 +108,33 @@ async function * answerGets (name, { gets, turns, ballast }) {
 async function * echoMessages (name, { messages, turns, ballast }, label) {
   const { server, load, stop } = await serve(name, ballast)
   try {
-    const { path, greeting } = contestants[name]
+    const { path, greeting, over } = contestants[name]
     const port = await server.call('port')
-    await load.call('open', { port, path, greeting, count: 32 })
+    await load.call('open', { port, path, greeting, over, count: 32 })
     const echo = count => load.call('echo', { size: SIZES[label], count })
     return { [`echo ${label}`]: yield * inTurns(server, echo, messages[label], turns) }
+  } finally {
+    await stop()
+  }
+}
+
+// All in one, and fewer of everything: handshakes take long, and what is measured differs by half.
+async function * compareOnTls (name, { steps: [count], batch, messages, turns, ballast }) {
+  const { server, load, stop, open, warmUp } = await serveUpgrades(name, ballast)
+  try {
+    yield * warmUp(batch, batch)
+    const empty = await server.call('memory')
+    const used = await cpuOf(server, () => open(count))
+    yield
+    const { heap, external, rss } = await server.call('memory')
+    const numbers = { 'TLS heap': (heap + external - empty.heap - empty.external) / count, 'TLS rss': (rss - empty.rss) / count, 'TLS upgrade': used / count }
+    await load.call('close')
+    await server.call('drained')
+    await open(32)
+    for (const [label, size] of Object.entries(SIZES)) {
+      numbers[`TLS echo ${label}`] = yield * inTurns(server, count => load.call('echo', { size, count }), messages[label] / 4, turns)
+    }
+    return numbers
   } finally {
     await stop()
   }
@@ -181,12 +208,12 @@ async function cpuOf (server, work) {
 
 async function serveUpgrades (name, ballast, { logs = false, isPinged = false } = {}) {
   const { server, load, stop } = await serve(name, ballast, logs)
-  const { path, greeting } = contestants[name]
+  const { path, greeting, over } = contestants[name]
   const port = await server.call('port')
-  return { server, stop, open, warmUp }
+  return { server, load, stop, open, warmUp }
 
   function open (count) {
-    return load.call('open', { port, path, greeting, count, isPinged })
+    return load.call('open', { port, path, greeting, over, count, isPinged })
   }
 
   async function * warmUp (count, batch) {

@@ -1,10 +1,11 @@
 // Stage 1: an upgrade, whichever way it came in -> the registration of the plugin that it is for.
-// One dispatcher per HTTP server, in which registrations enrol, so that they are no strangers to each other. It outlives them
+// One dispatcher per HTTP server and way, in which registrations enrol, so that they are no strangers to each other. It outlives them
 // as long as the server can still hand over an upgrade: then somebody has to answer.
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Enrolment } from './enrolment'
 import { listenForUpgrades } from './ways/http1'
+import { listenForConnects, speaksHttp2 } from './ways/http2'
 
 /** What a way in asks about an upgrade. */
 export interface Dispatcher {
@@ -14,11 +15,25 @@ export interface Dispatcher {
   recipientOf: (rawRequest: IncomingMessage) => Enrolment
 }
 
-const dispatchers = new WeakMap<Server, ServerDispatcher>()
+type Listen = (httpServer: Server, dispatcher: Dispatcher) => () => void
+
+// A dispatcher of its own for each way in: not every registration wants all.
+const overHttp1 = new WeakMap<Server, ServerDispatcher>()
+const overHttp2 = new WeakMap<Server, ServerDispatcher>()
 
 /** Takes part in the upgrades of the server. Call the result when the registration is over. */
-export function enrol (httpServer: Server, enrolment: Enrolment): () => void {
-  const dispatcher = dispatchers.get(httpServer) ?? new ServerDispatcher(httpServer, enrolment)
+export function enrol (httpServer: Server, enrolment: Enrolment, wantsHttp2: boolean): () => void {
+  const leaveHttp1 = enrolIn(overHttp1, listenForUpgrades, httpServer, enrolment)
+  if (!wantsHttp2 || !speaksHttp2(httpServer)) return leaveHttp1
+  const leaveHttp2 = enrolIn(overHttp2, listenForConnects, httpServer, enrolment)
+  return function leave () {
+    leaveHttp1()
+    leaveHttp2()
+  }
+}
+
+function enrolIn (dispatchers: WeakMap<Server, ServerDispatcher>, listen: Listen, httpServer: Server, enrolment: Enrolment): () => void {
+  const dispatcher = dispatchers.get(httpServer) ?? new ServerDispatcher(httpServer, enrolment, listen)
   dispatchers.set(httpServer, dispatcher)
   dispatcher.enrolments.push(enrolment)
   return function leave () {
@@ -36,9 +51,9 @@ class ServerDispatcher implements Dispatcher {
   // When all are gone: closed as it is, it refuses.
   #last: Enrolment
 
-  constructor (httpServer: Server, first: Enrolment) {
+  constructor (httpServer: Server, first: Enrolment, listen: Listen) {
     this.#last = first
-    this.stopListening = listenForUpgrades(httpServer, this)
+    this.stopListening = listen(httpServer, this)
   }
 
   remove (enrolment: Enrolment): void {

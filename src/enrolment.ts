@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http'
 import { FST_WS_CLOSING, FST_WS_HANDSHAKE_FAILED } from './errors'
 import { logError } from './log'
 import { mark } from './upgrade'
-import type { PendingUpgrade, Terms } from './upgrade'
+import type { Carrier, PendingUpgrade, Terms } from './upgrade'
 
 /** Asked about each upgrade before anything else. An error refuses it. */
 export type Gate = (upgrade: PendingUpgrade) => FastifyError | undefined
@@ -16,6 +16,7 @@ export class Enrolment implements Terms {
   readonly fastify: FastifyInstance
   readonly handshakeTimeout: number
   readonly upgrades = new Set<PendingUpgrade>()
+  readonly carriers = new Set<Carrier>()
   readonly gates: Gate[] = []
   isClosing = false
   /** For a localhost of two addresses Fastify has a second server, which ends later and hands its upgrades over to the first. */

@@ -6,7 +6,7 @@ import type { ClientRequest, IncomingHttpHeaders, Server } from 'node:http'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
 import type { UpgradeContext } from '../types'
-import { connectInMemory } from './memory'
+import { connectInMemory, connectInMemoryOverHttp2 } from './memory'
 import { opened } from './opening'
 import { createReadiness } from './ready'
 
@@ -15,7 +15,7 @@ type InjectWS = FastifyInstance['injectWS']
 
 export function createInjector (fastify: FastifyInstance, httpServer: Server): InjectWS {
   const whenReady = createReadiness(fastify)
-  return async function injectWS (path = '/', upgradeContext = {}, { onInit, onOpen, protocols, timeout, signal, ...options }: InjectWSOption = {}) {
+  return async function injectWS (path = '/', upgradeContext = {}, { onInit, onOpen, protocols, timeout, signal, http2 = false, ...options }: InjectWSOption = {}) {
     const context = upgradeContext as UpgradeContext
     const { offered, perMessageDeflate, headers } = readHeaders(context.headers)
     const ready = whenReady()
@@ -24,7 +24,7 @@ export function createInjector (fastify: FastifyInstance, httpServer: Server): I
       perMessageDeflate,
       ...options,
       headers,
-      createConnection: () => connectInMemory(httpServer, context),
+      createConnection: () => http2 ? connectInMemoryOverHttp2(httpServer, context) : connectInMemory(httpServer, context),
       finishRequest (request, client) { sendRequest(request, client, path, options) }
     })
     return await opened(client, { onInit, onOpen, timeout, signal })

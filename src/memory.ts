@@ -4,10 +4,13 @@
 
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
+import { connect, createServer as createHttp2Server } from 'node:http2'
+import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import type { UpgradeContext } from '../types'
+import { Http2Connection } from './http2-client'
 import { WireEnd } from './wire'
 
 /** The client's end. What the application may read of a request or its socket is set as the context says. */
@@ -40,6 +43,32 @@ export function connectInMemory (httpServer: HttpServer, context: UpgradeContext
   function applyContext (rawRequest: IncomingMessage): void {
     const { headers, method, url, httpVersion, socket, ...rest } = context
     Object.assign(serverEnd, socket)
+    Object.assign(rawRequest, rest)
+  }
+}
+
+/** The same over HTTP/2: a session for this one client. What the application reads of its socket is memory. */
+export function connectInMemoryOverHttp2 (httpServer: HttpServer, context: UpgradeContext): Socket {
+  const [clientEnd, serverEnd] = WireEnd.pair()
+  const isSecure = httpServer instanceof TlsServer
+  const parser = createHttp2Server()
+  parser.updateSettings({ enableConnectProtocol: httpServer.listenerCount('connect') > 0 })
+  parser.on('session', session => { httpServer.emit('session', session) })
+  parser.on('stream', onStream)
+  parser.emit('connection', serverEnd)
+  const session = connect(`http${isSecure ? 's' : ''}://localhost`, { createConnection: () => clientEnd })
+  return new Http2Connection(session) as Duplex as Socket
+
+  // What the server makes of it, it gets at once.
+  function onStream (...args: unknown[]): void {
+    httpServer.prependOnceListener('connect', applyContext)
+    httpServer.emit('stream', ...args)
+  }
+
+  function applyContext (rawRequest: Http2ServerRequest): void {
+    const { headers, method, url, httpVersion, socket, ...rest } = context
+    const { remoteAddress, remoteFamily, remotePort } = serverEnd
+    Object.assign(rawRequest.stream, { remoteAddress, remoteFamily, remotePort, encrypted: isSecure }, socket)
     Object.assign(rawRequest, rest)
   }
 }

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 
 // What options.ts reads; and options of ws, which are looked for in the wrong place.
 const OURS = [
-  'errorHandler', 'handshakeTimeout', 'options', 'preClose', 'shouldHandle', 'shutdown', 'strictRoutes',
+  'errorHandler', 'handshakeTimeout', 'options', 'preClose', 'shouldHandle', 'shutdown', 'strictRoutes', 'http2',
   'options.clientTracking', 'options.handleProtocols', 'options.maxPayload', 'options.perMessageDeflate', 'options.server', 'options.verifyClient'
 ]
 

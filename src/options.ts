@@ -19,6 +19,7 @@ export interface Settings {
   shouldHandle: ((rawRequest: IncomingMessage) => boolean) | undefined
   handshakeTimeout: number
   strictRoutes: boolean
+  http2: boolean
   shutdown: { code: number | undefined, reason: string | undefined, timeout: number, batch: number, interval: number }
 }
 
@@ -40,6 +41,7 @@ export function readOptions (fastify: FastifyInstance, given: WebsocketPluginOpt
   check('shouldHandle', given.shouldHandle, FUNCTION)
   check('handshakeTimeout', given.handshakeTimeout, DELAY)
   check('strictRoutes', given.strictRoutes, BOOLEAN)
+  check('http2', given.http2, BOOLEAN)
   const { server, ...websocketServerOptions } = readWebsocketServerOptions(fastify, given.options)
   return {
     httpServer: (server ?? fastify.server) as Server,
@@ -49,6 +51,7 @@ export function readOptions (fastify: FastifyInstance, given: WebsocketPluginOpt
     shouldHandle: given.shouldHandle ?? undefined,
     handshakeTimeout: given.handshakeTimeout ?? HANDSHAKE_TIMEOUT,
     strictRoutes: given.strictRoutes ?? false,
+    http2: given.http2 ?? true,
     shutdown: readShutdown(given.shutdown)
   }
 }

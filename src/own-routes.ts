@@ -33,9 +33,11 @@ export class OwnRoutes {
     this.#router ??= createRouter(routerOptions)
     for (const route of this.#declared.splice(0)) declare(this.#router, route)
     // The application has its say in the router's way, but this is not yet the request.
-    const asked: IncomingMessage = Object.create(rawRequest)
-    asked.method = 'GET'
-    asked.url = String(rewriteUrl === undefined ? rawRequest.url ?? '/' : rewriteUrl.call(this.#fastify, asked))
+    const asked: IncomingMessage = Object.create(rawRequest, {
+      method: { value: 'GET', writable: true },
+      url: { value: rawRequest.url ?? '/', writable: true }
+    })
+    if (rewriteUrl !== undefined) asked.url = String(rewriteUrl.call(this.#fastify, asked))
     return Boolean(this.#router.lookup(asked, Object.create(null) as ServerResponse))
   }
 }

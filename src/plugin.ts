@@ -31,12 +31,12 @@ export function websocketPlugin (fastify: FastifyInstance, given: WebsocketPlugi
 function wire (fastify: FastifyInstance, given: WebsocketPluginOptions): void {
   if (fastify.hasDecorator('websocketServer')) throw new FST_WS_ALREADY_REGISTERED()
   const settings = readOptions(fastify, given)
-  const { httpServer, handshakeTimeout, errorHandler, shouldHandle, strictRoutes } = settings
+  const { httpServer, handshakeTimeout, errorHandler, shouldHandle, strictRoutes, http2 } = settings
   const websocketServer = new WebSocketServer(settings.websocketServerOptions)
   const routes = new OwnRoutes(fastify)
 
   const enrolment = new Enrolment(fastify, handshakeTimeout, shouldHandle ?? (rawRequest => routes.matches(rawRequest)))
-  const leave = enrol(httpServer, enrolment)
+  const leave = enrol(httpServer, enrolment, http2)
   const openConnection = createConnectionOpener(websocketServer, errorHandler, handshakeTimeout)
   const { adaptRoute, refuseEarlyRoute } = createRouteAdapter(openConnection, createPolicies({ fastify, websocketServer, enrolment }, { ...given }), strictRoutes, route => { routes.add(route) })
   const { closeConnections, finish } = createShutdown(websocketServer, enrolment, leave, settings)

@@ -1,5 +1,6 @@
 // What moves on a stream, to the byte: of a frame that is not whole yet, ws tells nothing.
 
+import type { Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 
 const counts = new WeakMap<Duplex, number>()
@@ -22,8 +23,14 @@ function onData (this: Duplex, chunk: Buffer): void {
 /**
  * Bytes of the write under way that the system has not taken yet; 0 where that is not known. What Node documents,
  * writableLength, stands still while megabytes are on their way: all that waits is one write, which counts to its last byte.
+ * The bytes of a stream of HTTP/2 wait for the client to open a window. There it is no count, but moves while any are sent.
  */
 export function bytesUnsent (stream: Duplex): number {
+  if (isHttp2(stream)) return stream.writableLength > 0 ? stream.session?.socket.bytesWritten ?? 0 : 0
   const { _handle: handle }: { _handle?: { writeQueueSize?: number } | null } = stream as object
   return handle?.writeQueueSize ?? 0
+}
+
+function isHttp2 (stream: Duplex): stream is Http2Stream {
+  return 'session' in stream
 }

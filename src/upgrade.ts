@@ -16,6 +16,14 @@ export interface Terms {
   readonly upgrades: Set<PendingUpgrade>
   /** Milliseconds that a client may stop reading its refusal. */
   readonly handshakeTimeout: number
+  /** What carries several upgrades and connections, and outlives them. */
+  readonly carriers: Set<Carrier>
+}
+
+/** One connection to a client that has many streams. */
+export interface Carrier {
+  /** No upgrade is accepted any more: it ends after the last of its websockets. Settles then. */
+  end: () => Promise<void>
 }
 
 const kUpgrade = Symbol('fastify-wss.upgrade')

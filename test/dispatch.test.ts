@@ -151,3 +151,13 @@ t.test('leaves its own server with the application, whether it has listened or n
     t.equal(app.server.listenerCount('upgrade'), 0)
   }
 })
+
+t.test('leaves a server of HTTP/2 by both of its ways, and takes part in one where the other is not wanted', async t => {
+  for (const [http2, before] of [[true, [1, 1]], [false, [1, 0]]] as const) {
+    const running = await start(t, { over: 'h2', websocket: { http2 } })
+    const listeners = (): number[] => ['upgrade', 'connect'].map(event => running.server.listenerCount(event))
+    t.same(listeners(), before)
+    await running.close()
+    t.same(listeners(), [0, 0])
+  }
+})

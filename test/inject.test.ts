@@ -23,6 +23,8 @@ const KINDS = {
   http: {},
   https: { https: certificate },
   http2: { http2: true, https: { allowHTTP1: true, ...certificate } },
+  'HTTP/2': { http2: true },
+  'HTTP/2 on TLS': { http2: true, https: certificate },
   serverFactory: { serverFactory: (handler: (...args: unknown[]) => void, { connectionTimeout = 0 }: FastifyServerOptions) => createServer(handler).setTimeout(connectionTimeout) }
 }
 
@@ -33,10 +35,12 @@ for (const [kind, serverOptions] of Object.entries(KINDS)) {
 }
 
 async function suite (t: Test, kind: string, serverOptions: object, listens: boolean): Promise<void> {
+  const isOverHttp2 = kind.startsWith('HTTP/2')
   const build = async (t: Test, declare: (app: FastifyInstance) => unknown, { fastify: more, ...options }: Setup = {}): Promise<FastifyInstance> => {
     const app: FastifyInstance = fastify({ ...serverOptions, ...more } as object)
     t.teardown(() => app.close())
     await app.register(websocket, options)
+    if (isOverHttp2) alwaysOverHttp2(app)
     await declare(app)
     if (listens) await app.listen({ port: 0, host: '127.0.0.1' })
     return app
@@ -120,11 +124,11 @@ async function suite (t: Test, kind: string, serverOptions: object, listens: boo
       app.get('/', { websocket: true }, (socket, request) => {
         const { ip, protocol, host, hostname, headers: { upgrade, connection }, ws } = request
         socket.send(JSON.stringify({ ip, protocol, host, hostname, upgrade, connection, ws, aborted: request.signal.aborted }))
-        socket.send(String(request.raw.constructor.name === 'IncomingMessage' && request.raw.on('close', () => {}) === request.raw && request.socket === request.raw.socket))
+        socket.send(String(['IncomingMessage', 'Http2ServerRequest'].includes(request.raw.constructor.name) && request.raw.on('close', () => {}) === request.raw && request.socket === request.raw.socket))
       })
     })
     const inbox = readMessages(await app.injectWS())
-    const protocol = ['https', 'http2'].includes(kind) ? 'https' : 'http'
+    const protocol = 'https' in serverOptions ? 'https' : 'http'
     t.same((await inbox.next()).json(), { ip: '127.0.0.1', protocol, host: 'localhost', hostname: 'localhost', upgrade: 'websocket', connection: 'Upgrade', ws: true, aborted: false })
     t.equal(String(await inbox.next()), 'true')
   })
@@ -235,7 +239,7 @@ async function suite (t: Test, kind: string, serverOptions: object, listens: boo
 
   t.test('an informational response before the 101 is not a refusal', async t => {
     const app = await build(t, app => {
-      app.addHook('onRequest', async (_request, reply) => { reply.raw.writeProcessing() })
+      app.addHook('onRequest', async (_request, reply) => { reply.raw.writeEarlyHints({ link: '</style.css>; rel=preload' }) })
       echo(app)
     })
     t.equal((await app.injectWS()).readyState, WebSocket.OPEN)
@@ -282,6 +286,8 @@ async function suite (t: Test, kind: string, serverOptions: object, listens: boo
       app.get('/idle', { websocket: true, preHandler: () => {} }, () => {})
     }, { fastify: { connectionTimeout: 100 } })
     await t.rejects(app.injectWS('/slow'), { message: 'Unexpected server response: 503', statusCode: 503 })
+    // A limit of the session is not one of its requests.
+    if (isOverHttp2) return
     await t.rejects(app.injectWS('/idle', {}, { timeout: 2000, onInit: () => { until(() => seen.includes('timeout'), 'the hook ran').then(() => app.close()) } }), { message: 'Unexpected server response: 503', statusCode: 503 })
     t.same(seen, ['signal', 'timeout'])
   })
@@ -295,6 +301,11 @@ async function suite (t: Test, kind: string, serverOptions: object, listens: boo
     t.ok((await Promise.all(closes)).every(({ code }) => code === 1005))
     t.equal(app.websocketServer.clients.size, 0)
   })
+}
+
+function alwaysOverHttp2 (app: FastifyInstance): void {
+  const { injectWS } = app
+  app.injectWS = async (path, context, options) => await injectWS.call(app, path, context, { http2: true, ...options })
 }
 
 t.test('headers that are too large for the server of the application are refused as over the network', async t => {

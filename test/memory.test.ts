@@ -2,11 +2,11 @@
 import { request, createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { once } from 'node:events'
-import { createSecureServer } from 'node:http2'
+import { createSecureServer, createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import { createConnection, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { connectInMemory } from '../src/memory'
+import { connectInMemory, connectInMemoryOverHttp2 } from '../src/memory'
 import type { UpgradeContext } from '../types'
 import { certificate } from './helpers/certificate'
 import { checkLeaksAtEnd } from './helpers/leaks'
@@ -136,6 +136,36 @@ t.test('the time limit of the server for a silent connection holds', async t => 
   t.equal(await text(client), '')
   clearInterval(alive)
 })
+
+t.test('over HTTP/2 the server gets a stream of a session, with its context', async t => {
+  for (const [server, encrypted] of [[createHttp2Server(), false], [createSecureServer(certificate), true]] as const) {
+    server.on('request', () => {})
+    const seen: unknown[] = []
+    server.on('session', () => { seen.push('session') })
+    server.on('connect', (rawRequest: Http2ServerRequest, rawResponse: Http2ServerResponse) => {
+      const { stream, headers: { 'x-a': a } } = rawRequest
+      seen.push(a, Reflect.get(rawRequest, 'user'), Reflect.get(stream, 'remoteAddress'), Reflect.get(stream, 'encrypted'), headerOf(rawRequest, ':scheme'))
+      rawResponse.end('hello')
+    })
+    const given = context({ headers: { a: 'b' }, url: '/other', user: 'ann', socket: { remoteAddress: '10.0.0.1' } })
+    const client = connectInMemoryOverHttp2(server as unknown as Server, given)
+    client.write(`${HEAD}X-A: 1\r\n\r\n`)
+
+    t.match(await text(client), /^HTTP\/1.1 101 .*hello$/s)
+    t.same(seen, ['session', '1', 'ann', '10.0.0.1', encrypted, encrypted ? 'https' : 'http'])
+  }
+})
+
+t.test('over HTTP/2 nobody is asked where nobody listens', async t => {
+  const client = connectInMemoryOverHttp2(createHttp2Server() as unknown as Server, {})
+  const failed = once(client, 'error')
+  client.write(`${HEAD}\r\n`)
+  t.match(await failed, [{ message: 'the server takes no websockets over HTTP/2' }])
+})
+
+function headerOf (rawRequest: Http2ServerRequest, name: string): unknown {
+  return rawRequest.headers[name]
+}
 
 /** Sends an upgrade with these header lines, and gives what the server sees of it. */
 async function send (server: Server, lines: string, given: UpgradeContext = {}): Promise<{ rawRequest: IncomingMessage, rawSocket: Socket }> {

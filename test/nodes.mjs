@@ -8,7 +8,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 
 const VERSIONS = ['20', '22', '24', '26']
-const CORE = /^(ways|suites|reference|helpers)\/|^(async-context|clock|connections|dispatch|handshake|inject|memory|opening|own-routes|plugin|progress|ready|route|shutdown|signal|upgrade|wire)\.test/
+const CORE = /^(ways|helpers)\/|^suites\/(early-messages|handshake|http2|shutdown|taken)|^(async-context|beneath|connections|handshake|http2-client|inject|memory|own-routes|progress|ready|route|signal)\.test/
 
 const args = process.argv.slice(2)
 const asked = args.filter(arg => /^\d+$/.test(arg))

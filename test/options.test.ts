@@ -22,6 +22,7 @@ t.test('an application that asks for nothing gets the defaults', async t => {
   t.equal(settings.shouldHandle, undefined)
   t.equal(settings.handshakeTimeout, 30_000)
   t.equal(settings.strictRoutes, false)
+  t.equal(settings.http2, true)
   t.same(settings.shutdown, { code: undefined, reason: undefined, timeout: 10_000, batch: Infinity, interval: 1000 })
 })
 
@@ -78,6 +79,7 @@ const wrong: Array<[name: string, given: unknown, code: string, message: string 
     ['options.maxPayload', { options: { maxPayload: '1mb' } }],
     ['options.maxPayload', { options: { maxPayload: -1 } }],
     ['strictRoutes', { strictRoutes: 'yes' }],
+    ['http2', { http2: {} }],
     ['options.perMessageDeflate', { options: { perMessageDeflate: 'yes' } }],
     ['options.port', { options: { port: 8080 } }],
     ['shouldHandle', { shouldHandle: true }],

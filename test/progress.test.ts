@@ -1,5 +1,6 @@
 import t from 'tap'
 import { once } from 'node:events'
+import { connect as connectHttp2, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { bytesReceived, bytesUnsent } from '../src/progress'
@@ -33,6 +34,31 @@ t.test('tells what moves on a connection', async t => {
   await until(() => bytesUnsent(socket) === 0, 'the end')
   socket.destroy()
   t.equal(bytesUnsent(socket), 0)
+})
+
+t.test('tells what moves on a stream of HTTP/2', async t => {
+  const server = createHttp2Server(() => {}).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const streamed = once(server, 'stream')
+  const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  t.teardown(() => { client.destroy(); server.close() })
+  const request = client.request({ ':path': '/' })
+  request.on('error', () => {})
+  const [stream]: ServerHttp2Stream[] = await streamed
+  if (stream === undefined) return t.fail('no stream')
+
+  stream.respond()
+  t.equal(bytesUnsent(stream), 0)
+  stream.write(Buffer.alloc(MANY))
+  await until(() => bytesUnsent(stream) > 0, 'the first bytes')
+  const unsent = bytesUnsent(stream)
+  request.resume()
+  await until(() => bytesUnsent(stream) > unsent, 'some progress')
+  await until(() => bytesUnsent(stream) === 0, 'the end')
+  request.pause()
+  stream.write(Buffer.alloc(MANY))
+  stream.session?.destroy()
+  t.equal(bytesUnsent(stream), 0)
 })
 
 t.test('counts what arrives on a stream that does not, and knows no more', async t => {

@@ -331,6 +331,14 @@ declare namespace fastifyWebsocket {
      */
     strictRoutes?: boolean | null
 
+    /**
+     * Takes websockets over HTTP/2 too (RFC 8441, extended CONNECT), where the application's HTTP server speaks it. Routes,
+     * hooks and options are the same.
+     *
+     * Default: true. False announces nothing to clients: over HTTP/2 they get no websocket.
+     */
+    http2?: boolean | null
+
     /** How `fastify.close()` parts from the clients. */
     shutdown?: ShutdownOptions
 
@@ -848,6 +856,13 @@ declare module 'fastify' {
     timeout?: number
     /** Abandons the handshake when it aborts: the call rejects. */
     signal?: AbortSignal
+    /**
+     * Opens the websocket on a stream of an HTTP/2 session of its own (RFC 8441), where the application has an HTTP/2
+     * server. Where that takes no websockets over HTTP/2 the call rejects.
+     *
+     * Default: false, HTTP/1.1.
+     */
+    http2?: boolean
   }
 }
 

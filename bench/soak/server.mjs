@@ -20,6 +20,8 @@ process.on('unhandledRejection', onCrash)
 const maxPayload = 256 * 1024
 const main = await start({ options: { maxPayload, verifyClient } })
 const failing = await start({ errorHandler: failTwice, options: { maxPayload, clientTracking: false } })
+// @fastify/websocket has no such way in.
+const overHttp2 = plugin === 'fastify-wss' ? await start({ options: { maxPayload, verifyClient } }, { http2: true }) : undefined
 let brief = await start({})
 
 const commands = { measure, inject, restart, close }
@@ -30,8 +32,8 @@ process.on('message', async ({ id, command }) => {
 process.on('disconnect', onOrphaned)
 process.send?.({ id: 0, ports: ports() })
 
-async function start (options) {
-  const app = fastify()
+async function start (options, serverOptions) {
+  const app = fastify(serverOptions)
   await app.register(websocket, { handshakeTimeout: 1500, shutdown: { timeout: 500 }, ...options })
   declareHandlers(app)
   declarePlain(app)
@@ -124,7 +126,7 @@ function onOrphaned () {
 }
 
 function ports () {
-  return { main: portOf(main), failing: portOf(failing), brief: portOf(brief) }
+  return { main: portOf(main), failing: portOf(failing), brief: portOf(brief), http2: overHttp2 && portOf(overHttp2) }
 }
 
 function portOf (app) {
@@ -157,9 +159,9 @@ async function measure () {
   await sleep(50)
   global.gc()
   return {
-    sockets: await count(main) + await count(failing) + await count(brief),
-    clients: main.websocketServer.clients.size + brief.websocketServer.clients.size,
-    listeners: [main, failing].flatMap(app => [app.server, app.websocketServer]).concat(process).reduce((sum, emitter) => sum + listenersOf(emitter), 0),
+    sockets: await count(main) + await count(failing) + await count(brief) + (overHttp2 ? await count(overHttp2) : 0),
+    clients: main.websocketServer.clients.size + brief.websocketServer.clients.size + (overHttp2?.websocketServer.clients.size ?? 0),
+    listeners: [main, failing, overHttp2 ?? []].flat().flatMap(app => [app.server, app.websocketServer]).concat(process).reduce((sum, emitter) => sum + listenersOf(emitter), 0),
     resources: process.getActiveResourcesInfo().length,
     heap: process.memoryUsage().heapUsed + process.memoryUsage().external,
     crashes
@@ -175,7 +177,7 @@ function listenersOf (emitter) {
 }
 
 async function close () {
-  await Promise.all([main.close(), failing.close(), brief.close()])
+  await Promise.all([main.close(), failing.close(), brief.close(), overHttp2?.close()])
   process.off('disconnect', onOrphaned)
   setImmediate(() => { process.disconnect() })
   return {}

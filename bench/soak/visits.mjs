@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { Client, frame, LIMIT, request, upgrade } from './client.mjs'
+import { http2Visits } from './http2-visits.mjs'
 
 const TEXT = 0x81
 const BINARY = 0x82
@@ -12,6 +13,8 @@ const LEAVES = ['fin', 'reset', 'destroy']
 
 /** Each is given { ports, pick, command }: pick(list) is one of a list, command(name) asks the server's process. */
 export const visits = {
+  ...http2Visits,
+
   async 'a proper client' ({ ports, pick }) {
     const socket = await open(ports.main, pick(['/echo', '/async', '/once', '/hook/delays', '/verify/late', '/params/1']))
     for (const payload of ['hello', 'x'.repeat(5000)]) await expectEcho(socket, payload)

@@ -9,8 +9,9 @@ import { tellRefusal } from '../diagnostics'
 import { PendingUpgrade } from '../upgrade'
 import type { Terms } from '../upgrade'
 import { isWebsocketUpgrade } from './foreign'
-import { afterEarlierResponses, countReaders, guardSocket, limitStall, readAhead, stopFlow, unguardSocket } from './raw-socket'
+import { afterEarlierResponses, guardSocket, unguardSocket } from './raw-socket'
 import { UpgradeResponse } from './response'
+import { countReaders, limitStall, readAhead, stopFlow } from './waiting'
 
 // How long a refused client may keep its half of the connection open once it has been sent everything.
 const LINGER = 1000

@@ -9,7 +9,7 @@ import type websocket from '../../src'
 import { readMessages } from '../../src/extras/testing'
 import type { MessageInbox } from '../../types/testing'
 import { certificate } from '../helpers/certificate'
-import { type DialOptions, type LogLine, Running, type Transport } from '../helpers/app'
+import { type DialOptions, type LogLine, Running, type Http1Transport } from '../helpers/app'
 import { LIMIT, until, within } from '../helpers/limit'
 import type { Headers, RawClient } from '../helpers/raw-client'
 import { describe, describeError, describeLogLine, describeResponse, label } from './describe'
@@ -23,7 +23,7 @@ export interface StartOptions {
   /** Options of the plugin; false where `declare` registers it. */
   plugin?: PluginOptions | false;
   fastify?: FastifyServerOptions;
-  over?: Transport;
+  over?: Http1Transport;
   listen?: boolean;
 }
 

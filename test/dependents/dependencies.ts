@@ -19,6 +19,7 @@ export const DEPENDENCIES = {
   // 17 does not run on Node 20.
   graphql: '^16.0.0',
   'graphql-ws': '^6.4.0',
+  'playwright-core': '^1.65.1',
   'y-websocket': '^3.1.0',
   yjs: '^13.6.0'
 }

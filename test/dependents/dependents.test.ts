@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -6,6 +7,7 @@ import { install, installedVersion, pack, PACKAGING_LIMIT, readManifest, run } f
 import { DEPENDENCIES } from './dependencies'
 
 const NAME = '@fastify/websocket'
+const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const programs = join(__dirname, 'programs')
 
 t.setTimeout(PACKAGING_LIMIT)
@@ -144,8 +146,19 @@ t.test('packages that lean on @fastify/websocket, installed so that it is the ta
     await prints(t, 'otel.mjs', ['otel before websocket:', ...seen, 'websocket before otel:', ...seen])
   })
 
-  async function prints (t: Test, program: string, lines: string[]): Promise<void> {
-    const output = await run(process.execPath, [program], folder, 4 * LIMIT)
+  const skip = existsSync(BROWSER) ? false : `there is no browser at ${BROWSER}; CHROMIUM names another`
+  await t.test('graphql-ws and tRPC over HTTP/2: their clients in a browser use the session of its page', { skip }, async t => {
+    await prints(t, 'http2-browser.mjs', [
+      'query: hello over 2.0',
+      'subscription: 3 2 1',
+      'tRPC query: hello world over 2.0',
+      'tRPC subscription: 1 2 3',
+      'sessions: 1'
+    ], [BROWSER, join(__dirname, '../helpers/tls')])
+  })
+
+  async function prints (t: Test, program: string, lines: string[], args: string[] = []): Promise<void> {
+    const output = await run(process.execPath, [program, ...args], folder, 4 * LIMIT)
     t.same(output.split('\n'), [...lines, ''])
   }
 })

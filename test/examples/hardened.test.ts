@@ -115,11 +115,12 @@ async function attacked (t: Test, { fastify = {}, limits = {} }: Given = {}) {
     return running.connect('/room', { headers: { ...ADA, 'x-forwarded-for': '10.1.1.1' } })
   }
 
-  /** She comes in, and is heard. */
+  /** She comes in, and is heard. Fails where she is not. */
   async function servesAda (): Promise<void> {
     const { socket, inbox } = await enterAsAda()
     socket.send('{"text":"hello"}')
-    t.equal(String(await inbox.next()), 'Ada: hello')
+    // What an attack has left on its way may come first.
+    while (String(await inbox.next()) !== 'Ada: hello');
     socket.close()
     await inbox.closed
   }

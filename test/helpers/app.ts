@@ -1,18 +1,24 @@
 // An application with our plugin, over every way in, and everything a test opens on it, closed at the test's end.
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Test } from 'tap'
 import { type ClientOptions, WebSocket } from 'ws'
 import websocket from '../../src'
 import { readMessages } from '../../src/extras/testing'
 import type { MessageInbox } from '../../types/testing'
 import { certificate } from './certificate'
+import { connectHttp2, rawOverHttp2 } from './http2-clients'
 import { LIMIT, until, within } from './limit'
 import { connectRaw, type RawClient } from './raw-client'
 
-/** The ways in: 'http2' is TLS with `allowHTTP1`, where a websocket comes over HTTP/1.1. */
+/** The ways in over HTTP/1.1: 'http2' is TLS with `allowHTTP1`, where a websocket may come over HTTP/1.1. */
 export const TRANSPORTS = ['tcp', 'tls', 'http2'] as const
-export type Transport = typeof TRANSPORTS[number]
+export type Http1Transport = typeof TRANSPORTS[number]
+/** Those over HTTP/2, plain and on TLS: a session for each client. */
+export const HTTP2_TRANSPORTS = ['h2c', 'h2'] as const
+export const ALL_TRANSPORTS = [...TRANSPORTS, ...HTTP2_TRANSPORTS] as const
+export type Transport = typeof ALL_TRANSPORTS[number]
 
 export interface StartOptions {
   /** Default 'tcp'. */
@@ -61,7 +67,8 @@ export function create (t: Test, options: StartOptions = {}): Running {
   const { over = 'tcp', logLevel = 'info' } = options
   const log: LogLine[] = []
   const stream = { write (line: string) { log.push(JSON.parse(line)) } }
-  const transport = { tcp: {}, tls: { https: certificate }, http2: { http2: true, https: { allowHTTP1: true, ...certificate } } }[over]
+  const allowed = { http2: true, https: { allowHTTP1: true, ...certificate } }
+  const transport = { tcp: {}, tls: { https: certificate }, http2: allowed, h2c: { http2: true }, h2: allowed }[over]
   const app = fastify({ logger: { level: logLevel, stream }, ...transport, ...options.fastify } as FastifyServerOptions)
 
   const running = new Running(app, over, log)
@@ -80,7 +87,7 @@ export class Running {
   constructor (app: FastifyInstance, over: Transport, log: LogLine[]) {
     this.app = app
     this.over = over
-    this.secure = over !== 'tcp'
+    this.secure = over !== 'tcp' && over !== 'h2c'
     this.log = log
   }
 
@@ -114,13 +121,14 @@ export class Running {
 
   /** A client that is still connecting. The inbox is attached, so an error of the socket crashes nothing. */
   dial (path = '/', { protocols, ...options }: DialOptions = {}): Client {
-    const socket = new WebSocket(this.wsUrl(path), protocols, { ca: certificate.cert, ...options })
+    const overHttp2 = isOverHttp2(this.over) ? { createConnection: () => connectHttp2(this) as Duplex as Socket } : {}
+    const socket = new WebSocket(this.wsUrl(path), protocols, { ca: certificate.cert, ...overHttp2, ...options })
     this.#sockets.add(socket)
     return { socket, inbox: readMessages(socket, { timeout: LIMIT }) }
   }
 
   async raw (): Promise<RawClient> {
-    const client = await connectRaw(this)
+    const client = isOverHttp2(this.over) ? rawOverHttp2(this) : await connectRaw(this)
     this.#rawClients.add(client)
     return client
   }
@@ -144,3 +152,7 @@ export class Running {
 
 // ws reports that a connecting socket was cut; whoever cuts it on purpose knows.
 function ignore (): void {}
+
+export function isOverHttp2 (over: Transport): boolean {
+  return over === 'h2c' || over === 'h2'
+}

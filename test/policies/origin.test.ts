@@ -7,7 +7,7 @@ import { start, type Running } from '../helpers/app'
 import { checkLeaksAtEnd } from '../helpers/leaks'
 import { assertRefusal } from '../helpers/refusal'
 import { echo } from '../helpers/routes'
-import { connectBy, transportOf, WAYS } from '../helpers/ways'
+import { connectBy, isInMemory, transportOf, WAYS } from '../helpers/ways'
 
 checkLeaksAtEnd(t)
 
@@ -27,7 +27,7 @@ async function assertStatuses (t: Test, running: Running, requests: ReadonlyArra
 for (const way of WAYS) {
   t.test(`lets pages of its own in, no others, and who is no browser, over ${way}`, async t => {
     const running = await start(t, { over: transportOf(way), websocket: { origin: true } }, echo)
-    const own = way === 'injectWS' ? 'http://localhost' : running.url('')
+    const own = isInMemory(way) ? `http${running.secure ? 's' : ''}://localhost` : running.url('')
     await t.resolves(connectBy(t, way, running, '/', { origin: own }))
     await t.resolves(connectBy(t, way, running))
     for (const origin of ['https://evil.example', `${own}.evil.example`, own.replace(/^http(s?)/, (_all, s) => s ? 'http' : 'https'), 'null']) {

@@ -4,7 +4,7 @@
 //   FC_SEED=... FC_PATH=...      the run that failed, as the failure printed them; add tap's `--grep` for one property
 import t from 'tap'
 import fc from 'fast-check'
-import { type StartOptions, type Transport, TRANSPORTS } from '../helpers/app'
+import { type StartOptions, type Http1Transport, TRANSPORTS } from '../helpers/app'
 import { checkLeaksAtEnd } from '../helpers/leaks'
 import { upgradeHead } from '../helpers/requests'
 import { ECHOES, ENDINGS, failing, options } from './application'
@@ -22,8 +22,8 @@ const attacks = {
   'frames of all kinds': framesOnOpenConnection
 }
 
-const RUNS: Record<Transport, number> = { tcp: 60, tls: 20, http2: 10 }
-const OPTIONS: Record<Transport, StartOptions> = { tcp: options, tls: failing, http2: options }
+const RUNS: Record<Http1Transport, number> = { tcp: 60, tls: 20, http2: 10 }
+const OPTIONS: Record<Http1Transport, StartOptions> = { tcp: options, tls: failing, http2: options }
 
 for (const over of TRANSPORTS) {
   for (const [name, bytes] of Object.entries(attacks)) {

@@ -51,7 +51,7 @@ for (const way of WAYS) {
         pair.served.close()
         await within(closed, 'the close')
         if (got.join('\n') !== expected.join('\n')) throw new Error(`got ${show(got)}\nexpected ${show(expected)}`)
-      }), parameters({ tcp: 60, tls: 25, http2: 10, injectWS: 40 }[way]))
+      }), parameters({ tcp: 60, tls: 25, http2: 10, h2c: 25, h2: 10, injectWS: 40, 'injectWS over HTTP/2': 10 }[way]))
     })
   }
 }

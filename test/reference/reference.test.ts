@@ -16,7 +16,8 @@ t.setTimeout(PACKAGING_LIMIT)
 const folder = t.testdir()
 
 t.before(async () => {
-  for (const ours of ['package.json', 'dist', 'types']) await cp(join(root, ours), join(folder, ours), { recursive: true })
+  // Of the types those of the main entry point: here, other than in node_modules, all that are there would be taken for imported.
+  for (const ours of ['package.json', 'dist', 'types/index.d.ts']) await cp(join(root, ours), join(folder, ours), { recursive: true })
   for (const theirs of ['test', 'tsconfig.json', 'types/index.tst.ts']) await cp(join(reference, theirs), join(folder, theirs), { recursive: true })
 })
 

@@ -11,7 +11,7 @@ import type { Test } from 'tap'
 import { LIMIT, until, within } from '../helpers/limit'
 
 const ROOT = join(__dirname, '../..')
-const PACKAGES = ['fastify', 'ws', 'typebox', '@fastify/type-provider-typebox']
+const PACKAGES = ['fastify', 'ioredis', 'ws', 'typebox', '@fastify/type-provider-typebox']
 
 export interface Runtime {
   name: 'Node' | 'Bun' | 'Deno';

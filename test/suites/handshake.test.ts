@@ -2,12 +2,12 @@
 import t from 'tap'
 import type { Socket } from 'node:net'
 import type { VerifyClient, WebsocketPluginOptions } from '../../types'
-import { start, TRANSPORTS, type Declare } from '../helpers/app'
+import { start, ALL_TRANSPORTS, type Declare } from '../helpers/app'
 import { deferred } from '../helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
 import { until, within } from '../helpers/limit'
 import { assertRefusal, type RefusalOptions } from '../helpers/refusal'
-import { connectBy, transportOf, WAYS } from '../helpers/ways'
+import { connectBy, isInMemory, transportOf, WAYS } from '../helpers/ways'
 
 checkLeaksAtEnd(t)
 
@@ -45,7 +45,7 @@ const parts: Record<string, Part> = {
   'ws, which finds the handshake wrong': [{ status: 400, headers: wrongKey }, {}]
 }
 
-for (const over of TRANSPORTS) {
+for (const over of ALL_TRANSPORTS) {
   for (const [name, [refusal, websocket, declare = () => {}]] of Object.entries(parts)) {
     t.test(`refuses by ${name}, over ${over}`, async t => {
       const running = await start(t, { over, websocket }, async app => {
@@ -98,8 +98,8 @@ for (const way of WAYS) {
       })
       app.get('/', { websocket: true }, () => { t.fail('the handler runs') })
     })
-    if (way === 'injectWS') {
-      const opened = running.app.injectWS('/', {}, { onInit (client) { hooked.promise.then(() => client.terminate(), t.fail) } })
+    if (isInMemory(way)) {
+      const opened = running.app.injectWS('/', {}, { http2: way !== 'injectWS', onInit (client) { hooked.promise.then(() => client.terminate(), t.fail) } })
       await t.rejects(within(opened, 'injectWS'), { code: 'FST_WS_INJECT_FAILED' })
     } else {
       const { socket } = running.dial()

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import websocket from '../../src'
-import { type Declare, type Running, start, type StartOptions, TRANSPORTS } from '../helpers/app'
+import { ALL_TRANSPORTS, type Declare, type Running, start, type StartOptions, TRANSPORTS } from '../helpers/app'
 import { assertServerHoldsNothing, checkLeaksAtEnd, countConnections } from '../helpers/leaks'
 import { LIMIT, until, within } from '../helpers/limit'
 import { frame, type RawClient } from '../helpers/raw-client'
@@ -189,7 +189,7 @@ const cases: Case[] = [
   }
 ]
 
-for (const over of TRANSPORTS) {
+for (const over of ALL_TRANSPORTS) {
   t.test(`over ${over}`, async t => {
     t.test('answers in full, says that the connection ends and frees the socket of an upgrade refused', async t => {
       for (const { name, declare, refusal, options } of cases) {
@@ -259,71 +259,6 @@ for (const over of TRANSPORTS) {
       t.equal(String(await inbox.next()), 'hello')
     })
 
-    t.test('answers an upgrade behind unanswered requests in its turn', async t => {
-      t.test('and opens it once every earlier response is out', async t => {
-        const running = await start(t, { over }, pipelined)
-        const client = await running.raw()
-        client.request('GET', '/slow').request('GET', '/slow').upgrade('/echo').write(frame('text', 'early'))
-
-        t.match(await client.readResponse(), { status: 200, body: 'slow' })
-        t.match(await client.readResponse(), { status: 200, body: 'slow' })
-        t.equal((await client.readResponse()).status, 101)
-        t.equal(String((await client.readFrame()).payload), 'early')
-        client.write(frame('text', 'hello'))
-        t.equal(String((await client.readFrame()).payload), 'hello')
-      })
-
-      for (const path of ['/stream', '/large']) {
-        t.test(`and opens it behind two responses of 5 MB from ${path}, which arrive whole`, async t => {
-          const running = await start(t, { over }, pipelined)
-          const client = await running.raw()
-          client.request('GET', path).request('GET', path).upgrade('/echo')
-
-          t.equal((await client.readResponse({ limit: 2 * LIMIT })).bytes.equals(WHOLE), true)
-          t.equal((await client.readResponse({ limit: 2 * LIMIT })).bytes.equals(WHOLE), true)
-          t.equal((await client.readResponse()).status, 101)
-          client.write(frame('text', 'hello'))
-          t.equal(String((await client.readFrame()).payload), 'hello')
-        })
-      }
-
-      t.test('and refuses it behind a response of 5 MB, which arrives whole', async t => {
-        const running = await start(t, { over }, pipelined)
-        const client = await running.raw()
-        client.request('GET', '/stream').request('GET', '/slow').upgrade('/refused')
-
-        t.equal((await client.readResponse({ limit: 2 * LIMIT })).bytes.equals(WHOLE), true)
-        t.equal((await client.readResponse()).body, 'slow')
-        t.match(await client.readResponse(), { status: 401, body: 'refused', headers: { connection: 'close' } })
-        client.fin()
-        await assertServerHoldsNothing(t, running.server)
-      })
-
-      t.test('and not at all when the earlier response ends the connection', async t => {
-        const running = await start(t, { over }, app => {
-          pipelined(app)
-          app.get('/last', async (request, reply) => await reply.header('connection', 'close').send('last'))
-        })
-        const client = await running.raw()
-        client.request('GET', '/last').upgrade('/echo')
-
-        t.equal((await client.readResponse()).body, 'last')
-        t.equal((await client.readUntilClose()).length, 0)
-        await assertServerHoldsNothing(t, running.server)
-      })
-
-      t.test('and drops it when the client resets the connection before that', async t => {
-        const running = await start(t, { over }, pipelined)
-        const client = await running.raw()
-        const started = once(running.server, 'never')
-        client.request('GET', '/never').upgrade('/echo')
-        await within(started, 'the request')
-        client.reset()
-
-        await assertServerHoldsNothing(t, running.server)
-      })
-    })
-
     t.test('tells the request that the client left', async t => {
       for (const hook of ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const) {
         for (const leave of ['fin', 'reset', 'destroy'] as const) {
@@ -376,6 +311,74 @@ for (const over of TRANSPORTS) {
       const { socket, inbox } = await running.connect('/echo')
       socket.send('hello')
       t.equal(String(await inbox.next()), 'hello')
+    })
+  })
+}
+
+// Streams of HTTP/2 wait for no other.
+for (const over of TRANSPORTS) {
+  t.test(`answers an upgrade behind unanswered requests in its turn, over ${over}`, async t => {
+    t.test('and opens it once every earlier response is out', async t => {
+      const running = await start(t, { over }, pipelined)
+      const client = await running.raw()
+      client.request('GET', '/slow').request('GET', '/slow').upgrade('/echo').write(frame('text', 'early'))
+
+      t.match(await client.readResponse(), { status: 200, body: 'slow' })
+      t.match(await client.readResponse(), { status: 200, body: 'slow' })
+      t.equal((await client.readResponse()).status, 101)
+      t.equal(String((await client.readFrame()).payload), 'early')
+      client.write(frame('text', 'hello'))
+      t.equal(String((await client.readFrame()).payload), 'hello')
+    })
+
+    for (const path of ['/stream', '/large']) {
+      t.test(`and opens it behind two responses of 5 MB from ${path}, which arrive whole`, async t => {
+        const running = await start(t, { over }, pipelined)
+        const client = await running.raw()
+        client.request('GET', path).request('GET', path).upgrade('/echo')
+
+        t.equal((await client.readResponse({ limit: 2 * LIMIT })).bytes.equals(WHOLE), true)
+        t.equal((await client.readResponse({ limit: 2 * LIMIT })).bytes.equals(WHOLE), true)
+        t.equal((await client.readResponse()).status, 101)
+        client.write(frame('text', 'hello'))
+        t.equal(String((await client.readFrame()).payload), 'hello')
+      })
+    }
+
+    t.test('and refuses it behind a response of 5 MB, which arrives whole', async t => {
+      const running = await start(t, { over }, pipelined)
+      const client = await running.raw()
+      client.request('GET', '/stream').request('GET', '/slow').upgrade('/refused')
+
+      t.equal((await client.readResponse({ limit: 2 * LIMIT })).bytes.equals(WHOLE), true)
+      t.equal((await client.readResponse()).body, 'slow')
+      t.match(await client.readResponse(), { status: 401, body: 'refused', headers: { connection: 'close' } })
+      client.fin()
+      await assertServerHoldsNothing(t, running.server)
+    })
+
+    t.test('and not at all when the earlier response ends the connection', async t => {
+      const running = await start(t, { over }, app => {
+        pipelined(app)
+        app.get('/last', async (request, reply) => await reply.header('connection', 'close').send('last'))
+      })
+      const client = await running.raw()
+      client.request('GET', '/last').upgrade('/echo')
+
+      t.equal((await client.readResponse()).body, 'last')
+      t.equal((await client.readUntilClose()).length, 0)
+      await assertServerHoldsNothing(t, running.server)
+    })
+
+    t.test('and drops it when the client resets the connection before that', async t => {
+      const running = await start(t, { over }, pipelined)
+      const client = await running.raw()
+      const started = once(running.server, 'never')
+      client.request('GET', '/never').upgrade('/echo')
+      await within(started, 'the request')
+      client.reset()
+
+      await assertServerHoldsNothing(t, running.server)
     })
   })
 }

@@ -1,6 +1,6 @@
 // close() ends, whatever its clients do, over every way in.
 import t from 'tap'
-import { start, TRANSPORTS } from '../helpers/app'
+import { start, ALL_TRANSPORTS } from '../helpers/app'
 import { deferred } from '../helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
 import { LIMIT, until, within } from '../helpers/limit'
@@ -55,7 +55,7 @@ for (const way of WAYS) {
   })
 }
 
-for (const over of TRANSPORTS) {
+for (const over of ALL_TRANSPORTS) {
   t.test(`cuts clients that never answer, over ${over}`, async t => {
     const running = await start(t, { over, websocket: { shutdown: { timeout: SHORT } } }, app => {
       app.get('/', { websocket: true }, () => {})

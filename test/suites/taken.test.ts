@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { type Running, start, TRANSPORTS } from '../helpers/app'
+import { type Running, start, ALL_TRANSPORTS } from '../helpers/app'
 import { deferred } from '../helpers/deferred'
 import { assertServerHoldsNothing, checkLeaksAtEnd } from '../helpers/leaks'
 import { LIMIT, until, within } from '../helpers/limit'
@@ -39,7 +39,7 @@ async function assertEchoes (client: RawClient, t: Test, sizes: number[]): Promi
   for (const size of sizes) t.equal(String((await client.readFrame()).payload), String(size))
 }
 
-for (const over of TRANSPORTS) {
+for (const over of ALL_TRANSPORTS) {
   t.test(`gives a hook that takes it late every frame that came before, over ${over}`, async t => {
     const taking = deferred()
     const running = await start(t, { over }, takeBy(async (request, app) => {

@@ -77,6 +77,7 @@ app.register(websocket, {
   maxConnections: { total: 10, perIp: 5, perRoute: 5, key: async request => request.headers['x-user'], perKey: 2 },
   maxPending: 5,
   strictRoutes: true,
+  http2: false,
   catchListenerErrors: true
 })
 app.get('/limits', { websocket: { origin: async (origin, request) => origin === request.host, maxConnections: { perRoute: null }, catchListenerErrors: false } }, () => {})
@@ -165,7 +166,12 @@ const injectOptions: InjectWSOption = {
 app.injectWS('/', {}, injectOptions)
 app.injectWS('/', {}, { protocols: 'v1', onOpen (socket) { expectType<WebSocket>().from(socket) } })
 const http2App = fastify({ http2: true, https: { allowHTTP1: true } })
-http2App.injectWS('/', { socket: { remoteAddress: '10.0.0.1' } })
+http2App.injectWS('/', { socket: { remoteAddress: '10.0.0.1' } }, { http2: true })
+http2App.register(websocket, { http2: null })
+// @ts-expect-error: not a boolean
+http2App.register(websocket, { http2: 'yes' })
+// @ts-expect-error: not a boolean
+http2App.injectWS('/', {}, { http2: 2 })
 // @ts-expect-error: not a string
 app.injectWS('/', { socket: { remoteAddress: 1 } })
 // @ts-expect-error: no such property

@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { WebSocket, type WebSocketServer } from 'ws'
-import { frame } from '../../helpers/frames'
+import { closeFrame, frame } from '../../helpers/frames'
+import { answerTo, connectStream } from '../../helpers/http2-clients'
 import { until } from '../../helpers/limit'
 import type { Headers } from '../../helpers/raw-client'
 import type { PluginOptions, Stage } from '../recorder'
@@ -316,6 +320,29 @@ export const ws: Scenario[] = [
         })
       }, { plugin: { options: { WebSocket: Named } } })
       await (await stage.connect(app)).closed()
+    }
+  },
+  {
+    name: 'a websocket over HTTP/2',
+    oursOnly: true,
+    differs: ['over-http2'],
+    async run (stage) {
+      const app = await stage.start(app => {
+        app.get('/', { websocket: true }, (socket, request) => {
+          stage.record('handler', request.ws, request.raw.httpVersion)
+          socket.close()
+        })
+      }, { fastify: { http2: true } as object })
+      const session = connect(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`)
+      await once(session, 'remoteSettings')
+      const stream = connectStream(session)
+      stage.record('answer', (await answerTo(stream))[':status'])
+      stream.resume().end(closeFrame(1000))
+      await once(stream, 'close')
+      session.close()
+    },
+    expect: {
+      app: ['handler true "2.0"', 'answer 200']
     }
   },
   {
