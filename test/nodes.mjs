@@ -8,7 +8,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 
 const VERSIONS = ['20', '22', '24', '26']
-const CORE = /^(ways|helpers)\/|^suites\/(early-messages|handshake|http2|shutdown|taken)|^(async-context|beneath|connections|handshake|http2-client|inject|memory|own-routes|progress|ready|route|signal)\.test/
+const CORE = /^(ways|helpers)\/|^suites\/(early-messages|http2)|^(async-context|beneath|connections|handshake|http2-client|inject|memory|own-routes|progress|ready|route|signal)\.test/
 
 const args = process.argv.slice(2)
 const asked = args.filter(arg => /^\d+$/.test(arg))
