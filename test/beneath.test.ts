@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { WebSocket } from 'ws'
 import { deflateOf, streamOf } from '../src/beneath'
+import { upgradeOf } from '../src/upgrade'
 import { start } from './helpers/app'
 import { checkLeaksAtEnd } from './helpers/leaks'
 import { until, within } from './helpers/limit'
@@ -14,7 +15,7 @@ async function serve (t: Test, options: object, way: Way = 'tcp', offer: object 
   const connected = once(running.app.websocketServer, 'connection')
   const { socket } = await connectBy(t, way, running, '/', { perMessageDeflate: offer })
   const [served, rawRequest] = await within(connected, 'the connection')
-  return { served, client: socket, stream: rawRequest.socket }
+  return { served, client: socket, stream: upgradeOf(rawRequest)?.stream }
 }
 
 for (const way of WAYS) {

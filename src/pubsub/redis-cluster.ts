@@ -2,6 +2,7 @@
 // (Redis 7). A stream has the name of its channel, so both are in one slot. Where a master is lost, or a slot moves to another one,
 // all is looked up and connected anew: what came meanwhile is nobody's, and the engine tells so.
 
+import { clearTimeout, setTimeout } from '../clock'
 import type { Argument, IoRedis, Link, LinkEvents } from './redis-link'
 
 export interface RedisCluster {

@@ -46,7 +46,7 @@ async function conform (t: Test, server: RedisServer, create: () => ReturnType<t
 t.test('refuses what is no client, and options that make no sense', async t => {
   const client = new Redis({ lazyConnect: true })
   for (const [options, message] of [
-    [{ client: 'redis://localhost' }, /redis\.client must be a client of ioredis, iovalkey or node-redis/],
+    [{ client: 'redis://localhost' }, /redis\.client must be a client of ioredis \(also its Cluster\), iovalkey or node-redis/],
     [{ client: undefined }, /redis\.client/],
     [{ client, prefix: 5 }, /redis\.prefix must be a string/],
     [{ client, lazy: 'yes' }, /redis\.lazy must be a boolean/],
