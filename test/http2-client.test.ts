@@ -141,3 +141,17 @@ async function listen (t: Test): Promise<Http2Server> {
   t.teardown(() => { server.close() })
   return server
 }
+
+t.test('holds the server back while nobody reads, and loses nothing', async t => {
+  const size = 4 * 1024 * 1024
+  const running = await start(t, { over: 'h2c' }, app => {
+    app.get('/', { websocket: true }, socket => { socket.send(Buffer.alloc(size)) })
+  })
+  const { socket, inbox } = await running.connect('/')
+  socket.pause()
+  const [served] = running.app.websocketServer.clients
+  await until(() => served !== undefined && served.bufferedAmount > 0, 'the server to wait')
+  await new Promise(setImmediate)
+  socket.resume()
+  t.equal(String(await inbox.next()).length, size)
+})

@@ -1,11 +1,11 @@
 // The two connections to Redis, by each client that we know.
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
 import t from 'tap'
 import { isRedisClient, linkTo, prefixOf, type RedisClient } from '../../src/pubsub/redis-link'
 import { checkLeaksAtEnd } from '../helpers/leaks'
 import { until } from '../helpers/limit'
-import { skip, startRedis } from '../helpers/redis'
+import { skip, startCluster, startRedis } from '../helpers/redis'
 
 checkLeaksAtEnd(t)
 
@@ -54,3 +54,16 @@ for (const [name, create] of Object.entries({ ioredis, 'node-redis': nodeRedis }
     await until(() => seen.at(-1) === 'b y', 'the message')
   })
 }
+
+t.test('makes a link to each master of a cluster', { skip }, async t => {
+  const [first, second] = await startCluster(t)
+  let isReady = false
+  let isLost = false
+  const client = new Cluster([{ host: '127.0.0.1', port: first.port }], { lazyConnect: true })
+  const link = linkTo(client as never, 2000, { ready () { isReady = true }, lost () { isLost = true }, message () {} })
+  t.teardown(() => { link.close() })
+  link.open()
+  await until(() => isReady, 'the masters')
+  await second.kill()
+  await until(() => isLost, 'the loss of one')
+})
