@@ -1,6 +1,6 @@
 // Stage 1: an upgrade, whichever way it came in -> the registration of the plugin that it is for.
-// One dispatcher per HTTP server and way, in which registrations enrol, so that they are no strangers to each other. It outlives them
-// as long as the server can still hand over an upgrade: then somebody has to answer.
+// One dispatcher per HTTP server and way, in which registrations enrol, so that they are no strangers to each other. It
+// outlives them as long as the server can still hand over an upgrade: then somebody has to answer.
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Enrolment } from './enrolment'

@@ -39,9 +39,9 @@ export class Nodes {
 
   async ask (question: Question, timeout: number): Promise<Counted> {
     const ask = ++this.#count
-    const asked = { sockets: this.#hubs.answer(question), nodes: 1, expected: undefined } as unknown as Asked
-    const finished = new Promise<void>(resolve => { asked.finish = resolve })
-    this.#asked.set(ask, asked)
+    const sockets = this.#hubs.answer(question)
+    const finished = new Promise<void>(resolve => { this.#asked.set(ask, { sockets, nodes: 1, expected: undefined, finish: resolve }) })
+    const asked = this.#asked.get(ask) as Asked
     const timer = setTimeout(asked.finish, timeout)
     try {
       asked.expected = await this.#hubs.tell({ ask, question } satisfies Note)
@@ -51,8 +51,8 @@ export class Nodes {
       clearTimeout(timer)
       this.#asked.delete(ask)
     }
-    const { sockets, nodes, expected } = asked
-    return { sockets, nodes, missing: expected === undefined ? undefined : Math.max(0, expected - nodes) }
+    const { nodes, expected } = asked
+    return { sockets: asked.sockets, nodes, missing: expected === undefined ? undefined : Math.max(0, expected - nodes) }
   }
 
   /** A note of another hub. */
