@@ -2,31 +2,37 @@
 // AsyncLocalStorage that a hook has filled, or the parent of a trace, is there in 'message' too. Node runs them in the context
 // of the connection, which began before the request. A connection without any store pays nothing from here on.
 
-import { AsyncResource } from 'node:async_hooks'
+import { AsyncResource, executionAsyncResource } from 'node:async_hooks'
 import type { WebSocket } from 'ws'
 import { replaceEmit } from './emit'
 import type { Emit } from './emit'
 
+const NAME = 'fastify-wss'
 const PROBE = { requireManualDestroy: true }
-// Symbols of a resource that carry nothing.
-const IDS = 2
+// What Node keeps on a resource: from 24 on a frame with all stores in it, earlier each store by itself.
+const keys = Object.getOwnPropertySymbols(new AsyncResource(NAME, PROBE))
+const FRAME = keys.find(({ description }) => description === 'context_frame')
+const ASYNC_ID = keys.find(({ description }) => description === 'async_id_symbol')
 
 /** Of whoever calls. */
 export function keepContext (socket: WebSocket): void {
   if (!hasStore()) return
-  const context = new AsyncResource('fastify-wss')
+  const context = new AsyncResource(NAME)
   const emit: Emit = socket.emit
   replaceEmit(socket, function emitInContext (...args) {
     return context.runInAsyncScope(emit, this, ...args)
   })
 }
 
-/**
- * Node has no public way to ask whether any store is active. All supported versions keep what they carry on, and nothing else
- * but two ids, under symbols of a resource; what an async hook adds is taken for a store.
- */
+/** Node has no public way to ask whether any store is active. */
 function hasStore (): boolean {
-  const probe = new AsyncResource('fastify-wss', PROBE)
-  const keys = Object.getOwnPropertySymbols(probe)
-  return keys.length > IDS && keys.filter(key => Reflect.get(probe, key) !== undefined).length > IDS
+  if (FRAME !== undefined && Reflect.get(new AsyncResource(NAME, PROBE), FRAME) !== undefined) return true
+  if (!isHooked()) return false
+  const current = executionAsyncResource()
+  return Object.getOwnPropertySymbols(current).some(key => key.description === 'kResourceStore' && Reflect.get(current, key) !== undefined)
+}
+
+/** Stores that are no frame are carried by an async hook, and where there is one promises have ids. */
+function isHooked (): boolean {
+  return ASYNC_ID === undefined || Reflect.get(Promise.resolve(), ASYNC_ID) !== undefined
 }

@@ -157,5 +157,5 @@ function onSocketError (this: WebSocket, error: Error): void {
 
 function addReplyHeaders (lines: string[], rawRequest: IncomingMessage): void {
   const reply = upgradeOf(rawRequest)?.reply
-  if (reply !== undefined) lines.push(...headerLines(reply.getHeaders()))
+  if (reply !== undefined) lines.push(...headerLines(reply))
 }

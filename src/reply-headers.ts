@@ -4,18 +4,33 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { FastifyReply } from 'fastify'
 
-type ReplyHeaders = ReturnType<FastifyReply['getHeaders']>
-
 const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
 
+let key: symbol | undefined
+
 /** Header lines as ws joins them. Throws what Node throws for a name or a value that must not be sent. */
-export function headerLines (headers: ReplyHeaders): string[] {
+export function headerLines (reply: FastifyReply): string[] {
   const lines: string[] = []
+  if (!hasHeaders(reply)) return lines
+  const headers = reply.getHeaders()
   for (const name of Object.keys(headers)) {
     if (!isForHandshake(name.toLowerCase())) continue
     for (const value of [headers[name]].flat()) lines.push(headerLine(name, String(value)))
   }
   return lines
+}
+
+// Fastify has no way to ask, and its list of none costs more than the rest of this file.
+function hasHeaders (reply: FastifyReply): boolean {
+  key ??= findKey(reply)
+  const own: unknown = Reflect.get(reply, key)
+  return own === undefined || Object.keys(own as object).length > 0 || reply.raw.getHeaderNames().length > 0
+}
+
+/** Under which a reply keeps its headers, beside those of the raw response: all versions do under a symbol of this name. */
+function findKey (reply: FastifyReply): symbol {
+  const [found = Symbol('none')] = Object.getOwnPropertySymbols(reply).filter(({ description }) => description === 'fastify.reply.headers')
+  return found
 }
 
 function isForHandshake (name: string): boolean {

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import type { FastifyReply } from 'fastify'
+import { headerLines } from '../src/reply-headers'
 import { start, type Running } from './helpers/app'
 import { checkLeaksAtEnd } from './helpers/leaks'
 import type { RawResponse } from './helpers/raw-client'
@@ -33,6 +34,11 @@ t.test('sends the headers that hooks set along with the 101', async t => {
 
   t.equal(response.status, 101)
   t.match(response.headers, { 'x-text': 'value', 'x-number': '7', 'x-empty': '', 'x-raw': 'set on the raw response' })
+})
+
+t.test('sends nothing of its own where no hook has set a header', async t => {
+  const { response } = await upgrade(t, () => {})
+  t.same(response.rawHeaders.map(([name]) => name.toLowerCase()), ['upgrade', 'connection', 'sec-websocket-accept'])
 })
 
 t.test('sends the headers of every hook before the 101', async t => {
@@ -111,4 +117,8 @@ t.test('reaches the client of injectWS too', async t => {
   client.terminate()
 
   t.equal(seen, 'ran')
+})
+
+t.test('asks a reply that keeps its headers in another way for all of them', async t => {
+  t.same(headerLines({ getHeaders: () => ({ 'x-text': 'value' }) } as unknown as FastifyReply), ['x-text: value'])
 })

@@ -84,9 +84,8 @@ export class Http1Upgrade extends PendingUpgrade {
   }
 
   accept (): void {
-    this.#letGo()
+    if (this.#letGo()) unguardSocket(this.stream)
     this.rawResponse.detachSocket(this.stream)
-    unguardSocket(this.stream)
   }
 
   refusedByWs (statusCode: number | undefined): void {
@@ -132,11 +131,14 @@ export class Http1Upgrade extends PendingUpgrade {
     else if (!isTaken) this.rawRequest.destroy()
   }
 
-  #letGo (): void {
+  /** Whether its socket was kept. */
+  #letGo (): boolean {
     this.#isOver = true
     this.isPending = false
     this.reply = undefined
-    if (this.#terms.upgrades.delete(this)) this.stream.off('close', this.#onSocketClosed)
+    if (!this.#terms.upgrades.delete(this)) return false
+    this.stream.off('close', this.#onSocketClosed)
+    return true
   }
 
   #linger (): void {

@@ -36,7 +36,7 @@ export function listenForUpgrades (httpServer: Server, dispatcher: Dispatcher): 
     process.nextTick(() => {
       if (isTaken()) return
       if (handle === receive && !dispatcher.claims(rawRequest)) leaveToOthers(rawRequest, rawSocket, head, isTaken)
-      else handle(rawRequest, rawSocket, head)
+      else handleAlone(handle, rawRequest, rawSocket, head)
     })
   }
 
@@ -48,8 +48,14 @@ export function listenForUpgrades (httpServer: Server, dispatcher: Dispatcher): 
   function leaveToOthers (rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer, isTaken: () => boolean): void {
     const { handshakeTimeout } = dispatcher.recipientOf(rawRequest)
     setTimeout(() => {
-      if (!isTaken()) receive(rawRequest, rawSocket, head)
+      if (!isTaken()) handleAlone(receive, rawRequest, rawSocket, head)
     }, Math.min(LEFT_FOR, handshakeTimeout)).unref()
+  }
+
+  // A socket tells nothing while code runs, and who handles the upgrade guards it if it takes longer.
+  function handleAlone (handle: typeof receive, rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer): void {
+    unguardSocket(rawSocket)
+    handle(rawRequest, rawSocket, head)
   }
 
   function receive (rawRequest: IncomingMessage, rawSocket: Socket, head: Buffer): void {
