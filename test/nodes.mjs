@@ -8,7 +8,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 
 const VERSIONS = ['20', '22', '24', '26']
-const CORE = /^(ways|helpers)\/|^suites\/(early-messages|http2)|^(async-context|beneath|connections|handshake|http2-client|inject|memory|own-routes|progress|ready|route|signal)\.test/
+const CORE = /^(ways|helpers)\/|^suites\/http2(-clients)?\.|^(async-context|beneath|connections|handshake|http2-client|inject|memory|own-routes|progress|ready|route|signal)\.test/
 
 const args = process.argv.slice(2)
 const asked = args.filter(arg => /^\d+$/.test(arg))
@@ -27,7 +27,7 @@ function runOn (version) {
   console.log(`\nNode ${version}: ${name}`)
   if (!name.startsWith(`v${version}.`)) return { name, status: 1, summary: 'this is another version: its package was not installed' }
   // Coverage is judged on the version that npm test runs on.
-  const { status, stdout } = spawnSync('node', ['node_modules/tap/dist/esm/run.mjs', 'run', '--disable-coverage', '--reporter=terse', ...files], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 })
+  const { status, stdout } = spawnSync('node', ['node_modules/tap/dist/esm/run.mjs', 'run', '--disable-coverage', '--reporter=tap', ...files], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 })
   if (status !== 0) console.log(stdout)
   return { name, status, summary: /# \{ total: .*/.exec(stdout)?.[0] ?? 'without a summary' }
 }
