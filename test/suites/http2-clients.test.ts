@@ -1,5 +1,5 @@
 // Websocket clients that speak HTTP/2 by themselves, on one session with their requests.
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { once } from 'node:events'
 import type { Http2ServerRequest } from 'node:http2'
 import type { FastifyInstance } from 'fastify'
@@ -15,8 +15,26 @@ type Undici = typeof import('undici')
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const runsUndici = major > 22 || (major === 22 && minor >= 19)
 const SOCKETS = 16
+const seen = new WeakMap<FastifyInstance, { sessions: Set<unknown>, versions: Set<string> }>()
 
-t.test("undici's WebSocket", { skip: runsUndici ? false : 'undici 8 does not run on this Node' }, async t => {
+t.test("ws's WebSocket, which speaks HTTP/1.1 only, on the same server", async t => {
+  const running = await start(t, { over: 'h2' }, declare)
+  const { WebSocket } = await import('ws')
+  const socket = new WebSocket(running.wsUrl('/echo'), { ca: certificate.cert })
+  await within(once(socket, 'open'), 'the websocket')
+  socket.send('hello')
+  const [data] = await within(once(socket, 'message'), 'the echo')
+  t.equal(String(data), 'hello')
+  t.same(versionsOf(running.app), new Set(['1.1']))
+  socket.close()
+  await within(once(socket, 'close'), 'the close')
+})
+
+// On an older Node there is neither.
+if (runsUndici) t.test("undici's WebSocket", askUndici)
+if (major >= 22) t.test("Node's own WebSocket", askNodesOwn)
+
+async function askUndici (t: Test): Promise<void> {
   const { Agent, WebSocket, fetch }: Undici = await import('undici')
   const running = await start(t, { over: 'h2', websocket: { options: { perMessageDeflate: true, handleProtocols: () => 'chat' } } }, declare)
   const dispatcher = new Agent({ allowH2: true, connections: 1, connect: { ca: certificate.cert } })
@@ -39,9 +57,9 @@ t.test("undici's WebSocket", { skip: runsUndici ? false : 'undici 8 does not run
   await until(() => running.app.websocketServer.clients.size === 0, 'the end at the server')
   const refused = new WebSocket(running.wsUrl('/refused'), { dispatcher })
   await within(once(refused, 'error'), 'the refusal')
-})
+}
 
-t.test("Node's own WebSocket", { skip: major < 22 ? 'this Node has none' : false }, async t => {
+async function askNodesOwn (t: Test): Promise<void> {
   const running = await start(t, { over: 'h2' }, declare)
   // It takes no certificate of its own.
   process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
@@ -55,9 +73,7 @@ t.test("Node's own WebSocket", { skip: major < 22 ? 'this Node has none' : false
   const closed = once(socket, 'close')
   socket.close(4000)
   t.equal((await within(closed, 'the close'))[0].code, 4000)
-})
-
-const seen = new WeakMap<FastifyInstance, { sessions: Set<unknown>, versions: Set<string> }>()
+}
 
 function sessionsOf (app: FastifyInstance): Set<unknown> {
   return seen.get(app)?.sessions ?? new Set()
