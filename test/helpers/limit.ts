@@ -2,7 +2,7 @@
 // Nothing here makes a test pass by waiting: a limit is only how long a failure may take.
 
 /** Milliseconds that anything local may take. */
-export const LIMIT = 5_000
+export const LIMIT = 15_000
 
 /** The value of `promise`, or an error that says `what` did not happen in time. */
 export async function within<T> (promise: Promise<T>, what: string, limit = LIMIT): Promise<T> {

@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 import { LIMIT } from '../helpers/limit'
 
 /** Milliseconds that one packaging test file may take: it packs, installs and compiles. */
-export const PACKAGING_LIMIT = 96 * LIMIT
+export const PACKAGING_LIMIT = 40 * LIMIT
 
 export const root = join(__dirname, '../..')
 const consumers = join(__dirname, 'consumers')

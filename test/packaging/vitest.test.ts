@@ -17,5 +17,5 @@ t.test('injectWS and readMessages work under the fake timers of vitest', async t
     await symlink(join(root, 'node_modules', name), join(modules, name))
   }
   await addPrograms(folder, ['fake-timers.test.mjs'])
-  t.match(await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--no-color', '--testTimeout=5000'], folder), /Tests +5 passed/)
+  t.match(await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--no-color', '--testTimeout=60000'], folder), /Tests +5 passed/)
 })

@@ -14,7 +14,7 @@ import { Instance } from './programs'
 import { type Edit, haproxy, type Kind, nginx, Proxy } from './proxy'
 
 checkLeaksAtEnd(t)
-t.setTimeout(36 * LIMIT)
+t.setTimeout(24 * LIMIT)
 t.jobs = 2
 
 // What a client may claim, and nobody should believe.

@@ -12,7 +12,7 @@ import { installFolder, Program, type Runtime, RUNTIMES, versionOf } from './run
 import { holds, readTable } from './table'
 
 checkLeaksAtEnd(t)
-t.setTimeout(72 * LIMIT)
+t.setTimeout(24 * LIMIT)
 
 interface Check {
   name: string;
@@ -59,7 +59,7 @@ t.test('where it runs', async t => {
 })
 
 async function runSuite (t: Test, folder: string, { start }: Runtime): Promise<Check[]> {
-  const { code, stdout, stderr } = await new Program(t, folder, [...start, 'test/runtimes/suite.mjs']).ended(24 * LIMIT)
+  const { code, stdout, stderr } = await new Program(t, folder, [...start, 'test/runtimes/suite.mjs']).ended(8 * LIMIT)
   t.same({ code, stderr }, { code: 0, stderr: '' }, 'the checks came to their end')
   return stdout.trim().split('\n').map(line => JSON.parse(line))
 }

@@ -5,7 +5,7 @@ import { LIMIT } from '../helpers/limit'
 
 const root = join(__dirname, '../..')
 
-t.setTimeout(72 * LIMIT)
+t.setTimeout(24 * LIMIT)
 
 t.test('the types hold what their users write, and what they must refuse', async t => {
   const { problems, files } = await compile('tsconfig.json')
