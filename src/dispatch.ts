@@ -6,6 +6,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Enrolment } from './enrolment'
 import { listenForUpgrades } from './ways/http1'
 import { listenForConnects, speaksHttp2 } from './ways/http2'
+import { onSecondServers } from './ways/second-servers'
 
 /** What a way in asks about an upgrade. */
 export interface Dispatcher {
@@ -23,12 +24,17 @@ const overHttp2 = new WeakMap<Server, ServerDispatcher>()
 
 /** Takes part in the upgrades of the server. Call the result when the registration is over. */
 export function enrol (httpServer: Server, enrolment: Enrolment, wantsHttp2: boolean): () => void {
-  const leaveHttp1 = enrolIn(overHttp1, listenForUpgrades, httpServer, enrolment)
-  if (!wantsHttp2 || !speaksHttp2(httpServer)) return leaveHttp1
-  const leaveHttp2 = enrolIn(overHttp2, listenForConnects, httpServer, enrolment)
+  const leaves = [enrolIn(overHttp1, listenForUpgrades, httpServer, enrolment)]
+  if (wantsHttp2 && speaksHttp2(httpServer)) {
+    enrolOverHttp2(httpServer)
+    if (httpServer === enrolment.fastify.server) onSecondServers(enrolment.fastify, enrolOverHttp2)
+  }
   return function leave () {
-    leaveHttp1()
-    leaveHttp2()
+    for (const leaveOne of leaves) leaveOne()
+  }
+
+  function enrolOverHttp2 (server: Server): void {
+    leaves.push(enrolIn(overHttp2, listenForConnects, server, enrolment))
   }
 }
 

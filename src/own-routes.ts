@@ -5,6 +5,7 @@ import findMyWay from 'find-my-way'
 import type { Config, HTTPVersion, Instance } from 'find-my-way'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { symbolOf } from './internals'
 
 type Declared = Pick<RouteOptions, 'url' | 'constraints'>
 
@@ -65,12 +66,9 @@ function isNotOurs (): boolean {
 
 /**
  * What the application was created with. Fastify publishes a part of it, initialConfig, without the functions among it
- * (rewriteUrl) and without what it made of the router's options; all of it is kept behind a symbol of this name.
+ * (rewriteUrl) and without what it made of the router's options.
  */
 function optionsOf (fastify: FastifyInstance): FastifyOptions {
-  for (let instance: object | null = fastify; instance !== null; instance = Object.getPrototypeOf(instance)) {
-    const symbol = Object.getOwnPropertySymbols(instance).find(({ description }) => description === 'fastify.options')
-    if (symbol !== undefined) return Reflect.get(instance, symbol)
-  }
-  return {}
+  const key = symbolOf(fastify, 'fastify.options')
+  return key === undefined ? {} : Reflect.get(fastify, key)
 }

@@ -3,6 +3,7 @@
 
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import { symbolOf } from './internals'
 
 const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
 
@@ -22,15 +23,9 @@ export function headerLines (reply: FastifyReply): string[] {
 
 // Fastify has no way to ask, and its list of none costs more than the rest of this file.
 function hasHeaders (reply: FastifyReply): boolean {
-  key ??= findKey(reply)
-  const own: unknown = Reflect.get(reply, key)
+  key ??= symbolOf(reply, 'fastify.reply.headers')
+  const own: unknown = key && Reflect.get(reply, key)
   return own === undefined || Object.keys(own as object).length > 0 || reply.raw.getHeaderNames().length > 0
-}
-
-/** Under which a reply keeps its headers, beside those of the raw response: all versions do under a symbol of this name. */
-function findKey (reply: FastifyReply): symbol {
-  const [found = Symbol('none')] = Object.getOwnPropertySymbols(reply).filter(({ description }) => description === 'fastify.reply.headers')
-  return found
 }
 
 function isForHandshake (name: string): boolean {
