@@ -10,7 +10,6 @@ import { clearTimeout, setTimeout } from '../clock'
 import { FST_WS_PUBSUB_FOREIGN_SOCKET, FST_WS_PUBSUB_TIMEOUT, FST_WS_PUBSUB_TOO_LARGE, FST_WS_PUBSUB_UNAVAILABLE } from '../errors'
 import { logError } from '../log'
 import { Content } from './content'
-import { Corks } from './corks'
 import { Delivery } from './delivery'
 import { CONTROL, newNodeId, seal } from './envelope'
 import { Excepted } from './excepted'
@@ -24,6 +23,7 @@ import type { Question } from './nodes'
 import { checkFlag, checkTopic } from './options'
 import type { Settings } from './options'
 import { Counts } from './sequences'
+import { Ticks } from './ticks'
 import { Topics } from './topics'
 
 /** Of the hubs among themselves. */
@@ -53,7 +53,7 @@ export class Hub implements PubSub {
     this.#interests = engine.alone === true ? undefined : new Interests(engine, linger)
     this.topics = new Topics(this.#interests)
     this.delivery = new Delivery(settings, log)
-    this.terms = { corks: new Corks(), websocketServer, slowConsumer }
+    this.terms = { ticks: new Ticks(), websocketServer, slowConsumer }
     const { topics, delivery } = this
     this.#inbox = new Inbox({ node: this.#node, engine, topics, delivery, excepted: this.#excepted, stats: this.#stats, log, tellGap: this.tellGap })
     this.#nodes = new Nodes({ node: this.#node, answer: this.#answer, tell: this.#tell })

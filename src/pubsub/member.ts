@@ -1,5 +1,5 @@
-// One socket as a hub writes to it. A frame goes straight to the stream where nothing of the socket's own is under way;
-// otherwise the message goes by socket.send(), behind what ws still deflates or reads (bufferedAmount tells, except of what is
+// One socket as a hub writes to it. A frame goes straight to the stream, with all others of its tick, where nothing of the
+// socket's own is under way; what the application sends in that tick goes out behind what was published before it. Otherwise the message goes by socket.send(), behind what ws still deflates or reads (bufferedAmount tells, except of what is
 // empty: that is counted). Between the fragments of a message there is no place for another one: it waits for the last.
 
 import type { Duplex } from 'node:stream'
@@ -10,14 +10,15 @@ import { deflateOf, streamOf } from '../beneath'
 import { endWith } from '../ending'
 import { sendBehind, tellSent } from '../sent'
 import type { SocketClass } from '../socket-class'
-import type { Corks } from './corks'
+import type { Batch } from './batch'
 import { UNSHARED } from './message'
 import type { Message } from './message'
+import type { Ticks } from './ticks'
 import type { Topic } from './topic'
 
 /** What all members of a hub share. */
 export interface Terms {
-  corks: Corks
+  ticks: Ticks
   websocketServer: WebSocketServer
   slowConsumer: BacklogSettings | undefined
   /** send() of the hub's sockets where it is that of ws: any other one wants to see what is sent. */
@@ -56,11 +57,13 @@ export class Member {
   readonly stream: Duplex | undefined
   /** In the order in which it subscribed. */
   topics: Topic[] = []
-  isCorked = false
   /** Empty messages of the application that ws has not written yet. */
   emptyUnderWay = 0
   readonly #terms: Terms
   readonly #windowBits: number
+  /** Of this tick. */
+  #batch: Batch | undefined
+  #isCorked = false
   /** While a fragmented message of the application is open. */
   #deferred: { messages: Message[], size: number } | undefined
 
@@ -92,6 +95,25 @@ export class Member {
     mindBacklog(websocketServer, socket)
   }
 
+  /** Bytes that wait for the end of the tick. */
+  get waiting (): number {
+    return this.#batch?.size ?? 0
+  }
+
+  /** The application is about to write to the stream: not ahead of what was published before, and by the same write. */
+  giveWay (): void {
+    if (this.#batch === undefined) return
+    if (!this.#isCorked) this.stream?.cork()
+    this.#isCorked = true
+    this.#writeBatch()
+  }
+
+  endTick (): void {
+    this.#writeBatch()
+    if (this.#isCorked) this.stream?.uncork()
+    this.#isCorked = false
+  }
+
   /** The application sends a message in fragments from now on. */
   beginFragments (): void {
     this.#deferred ??= { messages: [], size: 0 }
@@ -106,14 +128,21 @@ export class Member {
 
   #isClear (bufferedAmount: number): boolean {
     const { socket, stream } = this
-    return stream !== undefined && this.emptyUnderWay === 0 && bufferedAmount === stream.writableLength &&
+    return stream !== undefined && this.emptyUnderWay === 0 && bufferedAmount === stream.writableLength + this.waiting &&
       sendBehind(socket) === this.#terms.send
   }
 
   #writeFrame (message: Message): void {
-    this.#terms.corks.cork(this)
-    this.stream?.write(message.frame(this.#windowBits))
+    const { ticks } = this.#terms
+    if (this.#batch === undefined && !this.#isCorked) ticks.await(this)
+    this.#batch = (this.#batch ?? ticks.root).with(message.frame(this.#windowBits))
     tellSent(this.socket, message.data)
+  }
+
+  #writeBatch (): void {
+    const { stream } = this
+    if (stream?.writable === true) this.#batch?.writeTo(stream)
+    this.#batch = undefined
   }
 
   #defer (message: Message): void {

@@ -34,12 +34,32 @@ export function addSubscribe (hub: Hub, subscriptions: Subscriptions): void {
         return (memberOf(this, hub)?.topics ?? []).map(({ name }) => name)
       }
 
+      override close (code?: number, reason?: string | Buffer): void {
+        memberOf(this, hub)?.giveWay()
+        super.close(code, reason)
+      }
+
+      override ping (...args: unknown[]): void {
+        memberOf(this, hub)?.giveWay()
+        Reflect.apply(super.ping, this, args)
+      }
+
+      override pong (...args: unknown[]): void {
+        memberOf(this, hub)?.giveWay()
+        Reflect.apply(super.pong, this, args)
+      }
+
       override send (data: unknown, options?: object | Done, done?: Done): void {
         const send = super.send as Send
         if (typeof options === 'function') sendNoted(this, send, data, undefined, options as Done)
         else sendNoted(this, send, data, options, done)
       }
     }
+    // Not in the class: for TypeScript it is a field.
+    Object.defineProperty(SubscriberSocket.prototype, 'bufferedAmount', {
+      configurable: true,
+      get (this: WebSocket) { return Reflect.get(Base.prototype, 'bufferedAmount', this) + (memberOf(this, hub)?.waiting ?? 0) }
+    })
     markClass(SubscriberSocket, hub)
     // A class of the application with a send() of its own wants to see every message.
     if (Base.prototype.send === WebSocket.prototype.send) terms.send = SubscriberSocket.prototype.send
@@ -60,6 +80,7 @@ export function addSubscribe (hub: Hub, subscriptions: Subscriptions): void {
   }
 
   function sendNoted (socket: WebSocket, send: Send, data: unknown, options: object | undefined, done: Done | undefined): void {
+    memberOf(socket, hub)?.giveWay()
     const isFragment = options !== undefined && options !== null && 'fin' in options && options.fin === false
     if (isFragment) join(socket).beginFragments()
     if (isEmpty(data)) sendEmpty(socket, send, data, options, done)

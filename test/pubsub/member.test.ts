@@ -56,6 +56,39 @@ t.test('what is published in one tick goes out by one write, with what is sent b
   t.equal(writes, 1)
 })
 
+t.test('bufferedAmount tells of it before it is written', async t => {
+  const pair = await subscribe(t)
+  pair.publish('hello')
+  pair.publish('you')
+  t.equal(pair.served.bufferedAmount, 2 + 5 + 2 + 3)
+  t.same(await read(pair, 2), ['hello', 'you'])
+  t.equal(pair.served.bufferedAmount, 0)
+})
+
+t.test('a ping, a pong and the close go out behind what was published before', async t => {
+  const pair = await subscribe(t)
+  const order: string[] = []
+  pair.socket.on('message', data => { order.push(String(data)) })
+  pair.socket.on('ping', data => { order.push(`ping ${data}`) })
+  pair.socket.on('pong', data => { order.push(`pong ${data}`) })
+  pair.publish('1')
+  pair.served.ping('a')
+  pair.publish('2')
+  pair.served.pong('b')
+  pair.publish('3')
+  pair.served.close(4000, 'bye')
+  pair.publish('not any more')
+  t.match(await within(pair.inbox.closed, 'the close'), { code: 4000, reason: 'bye' })
+  t.same(order, ['1', 'ping a', '2', 'pong b', '3'])
+})
+
+t.test('what was published to a socket that is cut in the same tick goes nowhere', async t => {
+  const pair = await subscribe(t)
+  pair.publish('1')
+  pair.served.terminate()
+  t.match(await within(pair.inbox.closed, 'the close'), { code: 1006 })
+})
+
 const DEFLATE = { options: { perMessageDeflate: { threshold: 0 } } }
 
 t.test('a message does not overtake one that is still being compressed', async t => {

@@ -114,3 +114,18 @@ t.test('what the application sends is told to the hub where it has to wait for i
   await until(() => back.length === 8, 'the callback')
   t.match(back[7], /WebSocket is not open/)
 })
+
+t.test('pings and pongs go out as ever', async t => {
+  const running = await startPubSub(t)
+  const { socket, served } = await connectPair(t, running)
+  const told: string[] = []
+  socket.on('ping', data => { told.push(`ping ${data}`) })
+  socket.on('pong', data => { told.push(`pong ${data}`) })
+  t.equal(served.bufferedAmount, 0)
+  served.ping('a')
+  await served.subscribe('a')
+  served.ping('b', false)
+  served.pong('c')
+  await until(() => told.length === 3, 'all of them')
+  t.same(told, ['ping a', 'ping b', 'pong c'])
+})
