@@ -11,8 +11,8 @@ const NAME = 'fastify-wss'
 const PROBE = { requireManualDestroy: true }
 // What Node keeps on a resource: from 24 on a frame with all stores in it, earlier each store by itself.
 const keys = Object.getOwnPropertySymbols(new AsyncResource(NAME, PROBE))
-const FRAME = keys.find(({ description }) => description === 'context_frame')
-const ASYNC_ID = keys.find(({ description }) => description === 'async_id_symbol')
+const FRAME = keys.find(({ description }) => description === 'context_frame') ?? Symbol('none')
+const ASYNC_ID = keys.find(({ description }) => description === 'async_id_symbol') as symbol
 
 /** Of whoever calls. */
 export function keepContext (socket: WebSocket): void {
@@ -26,13 +26,18 @@ export function keepContext (socket: WebSocket): void {
 
 /** Node has no public way to ask whether any store is active. */
 function hasStore (): boolean {
-  if (FRAME !== undefined && Reflect.get(new AsyncResource(NAME, PROBE), FRAME) !== undefined) return true
-  if (!isHooked()) return false
-  const current = executionAsyncResource()
-  return Object.getOwnPropertySymbols(current).some(key => key.description === 'kResourceStore' && Reflect.get(current, key) !== undefined)
+  return (isHooked() && hasOwnStore(executionAsyncResource())) || hasFrame()
 }
 
-/** Stores that are no frame are carried by an async hook, and where there is one promises have ids. */
+/** Stores that are in no frame are carried by an async hook, and where there is one promises have ids. */
 function isHooked (): boolean {
-  return ASYNC_ID === undefined || Reflect.get(Promise.resolve(), ASYNC_ID) !== undefined
+  return Reflect.get(Promise.resolve(), ASYNC_ID) !== undefined
+}
+
+function hasOwnStore (resource: object): boolean {
+  return Object.getOwnPropertySymbols(resource).some(key => key.description === 'kResourceStore' && Reflect.get(resource, key) !== undefined)
+}
+
+function hasFrame (): boolean {
+  return Reflect.get(new AsyncResource(NAME, PROBE), FRAME) !== undefined
 }

@@ -66,8 +66,8 @@ for (const way of WAYS) {
     client.on('message', () => { received++ })
     let most = 0
     const begin = now()
-    for (let sent = 5; now() < begin + 1.25 * grace; sent += 5) {
-      flood(served, 5)
+    for (let sent = 8; now() < begin + 1.25 * grace; sent += 8) {
+      flood(served, 8)
       most = Math.max(most, served.bufferedAmount)
       await until(() => received === sent, 'the burst')
     }
