@@ -7,6 +7,7 @@ import { EventEmitter } from 'node:events'
 import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { Connection } from './connection'
+import { symbolOf } from './internals'
 
 type AbortOnClose = (connection: Pick<Connection, 'socket' | 'request'>) => void
 
@@ -48,5 +49,5 @@ function abortWith (controller: AbortController | undefined, socket: WebSocket):
 function findKey (request: FastifyRequest): symbol | undefined {
   const standIn: FastifyRequest = Object.create(Object.getPrototypeOf(request), { raw: { value: new EventEmitter() } })
   Reflect.get(standIn, 'signal')
-  return Object.getOwnPropertySymbols(standIn).find(({ description }) => description === 'fastify.request.signal')
+  return symbolOf(standIn, 'fastify.request.signal')
 }

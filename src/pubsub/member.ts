@@ -1,6 +1,7 @@
 // One socket as a hub writes to it. A frame goes straight to the stream, with all others of its tick, where nothing of the
-// socket's own is under way; what the application sends in that tick goes out behind what was published before it. Otherwise the message goes by socket.send(), behind what ws still deflates or reads (bufferedAmount tells, except of what is
-// empty: that is counted). Between the fragments of a message there is no place for another one: it waits for the last.
+// socket's own is under way; what the application sends in that tick goes out behind what was published before it. Otherwise
+// the message goes by socket.send(), behind what ws still deflates or reads (bufferedAmount tells, except of what is empty:
+// that is counted). Between the fragments of a message there is no place for another one: it waits for the last.
 
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'

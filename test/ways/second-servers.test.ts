@@ -14,7 +14,7 @@ import { echo } from '../helpers/routes'
 
 checkLeaksAtEnd(t)
 
-t.test('each server of localhost takes websockets over HTTP/2, and none any more after close()', async t => {
+t.test('each server of localhost takes websockets over HTTP/2, and ends its sessions on close()', async t => {
   resolveBothLoopbacks(t)
   const running = await start(t, { over: 'h2c', host: 'localhost' }, echo)
   const addresses = (running.app.addresses() as AddressInfo[]).map(({ address, family }) => family === 'IPv6' ? `[${address}]` : address)
