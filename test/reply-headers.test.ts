@@ -41,6 +41,11 @@ t.test('sends the headers that hooks set along with the 101', async t => {
   t.match(response.headers, { 'x-text': 'value', 'x-number': '7', 'x-empty': '', 'x-raw': 'set on the raw response' })
 })
 
+t.test('sends those of the raw response also where they are the only ones', async t => {
+  const { response } = await upgrade(t, reply => { reply.raw.setHeader('X-Raw', 'alone') })
+  t.equal(response.headers['x-raw'], 'alone')
+})
+
 t.test('sends nothing of its own where no hook has set a header', async t => {
   const { response } = await upgrade(t, () => {})
   t.same(response.rawHeaders.map(([name]) => name.toLowerCase()), ['upgrade', 'connection', 'sec-websocket-accept'])

@@ -59,6 +59,7 @@ t.test('what is published in one tick goes out by one write, with what is sent b
 t.test('bufferedAmount tells of it before it is written', async t => {
   const pair = await subscribe(t)
   pair.publish('hello')
+  t.equal(pair.served.bufferedAmount, 2 + 5)
   pair.publish('you')
   t.equal(pair.served.bufferedAmount, 2 + 5 + 2 + 3)
   t.same(await read(pair, 2), ['hello', 'you'])
