@@ -119,6 +119,13 @@ export function createConnectionOpener (websocketServer: WebSocketServer, errorH
   }
 }
 
+/** What the application throws later, in the place of its handler. */
+export function failLater (socket: WebSocket, error: unknown): void {
+  const { [kLog]: log }: Logged = socket
+  if (log === undefined) socket.emit('error', error)
+  else terminator(socket, log)(error)
+}
+
 function askErrorHandler (errorHandler: ErrorHandler, error: unknown, connection: Connection): void {
   const { instance, socket, request, reply } = connection
   tellError(socket, error)

@@ -10,11 +10,10 @@ import type { WebSocket } from 'ws'
 import { clearTimeout, setTimeout } from './clock'
 import { emitOf, replaceEmit } from './emit'
 import { pauseFor, resumeFor } from './pausing'
-import { sizeOf } from './size'
+import { costOf } from './size'
 
-// Bytes that may wait. A message counts for its data and for what holding it costs, so empty ones are bounded too.
+// Bytes that may wait.
 const BOUND = 1024 * 1024
-const COST = 256
 
 const REASON = 'early messages'
 
@@ -103,8 +102,4 @@ export function holdMessages (socket: WebSocket, limit: number, log: FastifyBase
     clearTimeout(timer)
     timer = undefined
   }
-}
-
-function costOf (data: unknown): number {
-  return COST * (Array.isArray(data) ? data.length + 1 : 1) + sizeOf(data)
 }

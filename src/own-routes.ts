@@ -5,7 +5,7 @@ import findMyWay from 'find-my-way'
 import type { Config, HTTPVersion, Instance } from 'find-my-way'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { symbolOf } from './internals'
+import { optionsOf } from './internals'
 
 type Declared = Pick<RouteOptions, 'url' | 'constraints'>
 
@@ -30,7 +30,7 @@ export class OwnRoutes {
   }
 
   matches (rawRequest: IncomingMessage): boolean {
-    const { routerOptions, rewriteUrl } = optionsOf(this.#fastify)
+    const { routerOptions, rewriteUrl } = optionsOf<FastifyOptions>(this.#fastify)
     this.#router ??= createRouter(routerOptions)
     for (const route of this.#declared.splice(0)) declare(this.#router, route)
     // The application has its say in the router's way, but this is not yet the request.
@@ -62,13 +62,4 @@ function isOurs (): boolean {
 
 function isNotOurs (): boolean {
   return false
-}
-
-/**
- * What the application was created with. Fastify publishes a part of it, initialConfig, without the functions among it
- * (rewriteUrl) and without what it made of the router's options.
- */
-function optionsOf (fastify: FastifyInstance): FastifyOptions {
-  const key = symbolOf(fastify, 'fastify.options')
-  return key === undefined ? {} : Reflect.get(fastify, key)
 }

@@ -77,6 +77,15 @@ function read (handler: WebsocketHandler, policies: readonly Policy[]): RouteRec
   return { handler, policies, admissions, handshake: handshakeOptions(policies), takeOver: takeOverBy(policies) }
 }
 
+/** Puts a function in front of the websocket handler of a route that was declared. False where it has none. */
+export function wrapHandler (route: RouteOptions, wrap: (handler: WebsocketHandler) => WebsocketHandler): boolean {
+  const config: Config | undefined = route.config
+  const record = config?.[kRecord]
+  if (record === undefined || record.handler === closeUnhandled) return false
+  record.handler = wrap(record.handler)
+  return true
+}
+
 function isOptions (websocket: unknown): websocket is Options {
   return typeof websocket === 'object' && websocket !== null
 }

@@ -7,3 +7,11 @@ export function sizeOf (data: unknown): number {
   if (typeof data === 'object' && data !== null && 'byteLength' in data) return Number(data.byteLength)
   return Buffer.byteLength(String(data ?? ''))
 }
+
+// Of a Buffer and what is around it.
+const COST = 256
+
+/** How much memory it takes at least to keep a message, so that empty ones are bounded too. */
+export function costOf (data: unknown): number {
+  return COST * (Array.isArray(data) ? data.length + 1 : 1) + sizeOf(data)
+}

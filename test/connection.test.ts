@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
-import { type Connection, createConnectionOpener } from '../src/connection'
+import { type Connection, createConnectionOpener, failLater } from '../src/connection'
 import { readMessages } from '../src/extras/testing'
 import type { WebsocketErrorHandler, WebsocketHandler, WebsocketPluginOptions } from '../types'
 import { start, type Running } from './helpers/app'
@@ -76,6 +76,25 @@ for (const [name, handler] of Object.entries(failures)) {
     t.equal((reply as FastifyReply).request, request)
   })
 }
+
+t.test('what fails later than the handler ends as what the handler throws', async t => {
+  const told: unknown[] = []
+  for (const errorHandler of [undefined, (error: Error) => { told.push(error.message) }]) {
+    const running = await serve(t, socket => {
+      socket.on('message', () => { failLater(socket, new Error('later')) })
+    }, errorHandler && { errorHandler })
+    const { socket, inbox } = await running.connect()
+    socket.send('fail')
+    if (errorHandler === undefined) {
+      t.equal((await inbox.closed).code, 1006)
+      t.equal(running.log.find(({ err }) => err?.message === 'later')?.level, 50)
+    } else {
+      await until(() => told.length > 0, 'an error')
+      t.equal(socket.readyState, WebSocket.OPEN)
+    }
+  }
+  t.strictSame(told, ['later'])
+})
 
 t.test('tells the errorHandler of an error of the socket', async t => {
   const told = deferred<Error>()

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:http2'
 import t from 'tap'
 import websocket from '../src'
+import { wrapHandler } from '../src/route'
 import { start, TRANSPORTS } from './helpers/app'
 import { certificate } from './helpers/certificate'
 import { checkLeaksAtEnd } from './helpers/leaks'
@@ -253,4 +254,29 @@ t.test('with strictRoutes a request over HTTP/2 is told so without headers that 
   const [headers] = await within(once(session.request({ ':path': '/' }), 'response'), 'the response')
   t.equal(headers[':status'], 426)
   t.notOk('upgrade' in headers)
+})
+
+t.test('a function may stand in front of a websocket handler, from an onRoute hook, and of nothing else', async t => {
+  const wrapped: Array<[string, boolean]> = []
+  const running = await start(t, app => {
+    app.addHook('onRoute', route => {
+      const isWrapped = wrapHandler(route, handler => function (socket, request) {
+        socket.send('in front')
+        return handler.call(this, socket, request)
+      })
+      if (route.method !== 'HEAD') wrapped.push([route.url, isWrapped])
+    })
+    app.get('/websocket', { websocket: true }, socket => { socket.send('hello') })
+    app.route({ method: 'GET', url: '/both', handler: async () => 'plain', wsHandler: socket => { socket.send('hello') } })
+    app.get('/plain', async () => 'plain')
+  })
+
+  t.strictSame(wrapped, [['/websocket', true], ['/both', true], ['/plain', false]])
+  t.equal(wrapHandler({ method: 'GET', url: '/', handler: noop }, handler => handler), false)
+  for (const path of ['/websocket', '/both']) {
+    const { inbox } = await running.connect(path)
+    t.equal(String(await inbox.next()), 'in front')
+    t.equal(String(await inbox.next()), 'hello')
+  }
+  t.equal((await running.app.inject('/both')).body, 'plain')
 })

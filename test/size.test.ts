@@ -1,5 +1,5 @@
 import t from 'tap'
-import { sizeOf } from '../src/size'
+import { costOf, sizeOf } from '../src/size'
 
 t.test('knows how much a message carries, whatever its type', async t => {
   const sizes: Array<[unknown, number]> = [
@@ -15,4 +15,10 @@ t.test('knows how much a message carries, whatever its type', async t => {
     [null, 0]
   ]
   for (const [data, size] of sizes) t.equal(sizeOf(data), size)
+})
+
+t.test('an empty message costs memory too, and so does each fragment', async t => {
+  t.ok(costOf(Buffer.alloc(0)) > 0)
+  t.equal(costOf(Buffer.alloc(10)), costOf(Buffer.alloc(0)) + 10)
+  t.ok(costOf([Buffer.alloc(0), Buffer.alloc(0)]) > costOf([Buffer.alloc(0)]))
 })

@@ -65,11 +65,25 @@ declare namespace fastifyWebsocket {
     expiresAt?: (date: Date | number) => void
   }
 
-  /** What entry points such as `fastify-wss/pubsub` add to the sockets that handlers get, where they are imported. */
-  export interface SocketAdditions {}
+  /**
+   * What entry points such as `fastify-wss/pubsub` add to the sockets that handlers get, where they are imported. It may depend
+   * on the route: on the types given to its declaration, its schema, and the type provider.
+   */
+  export interface SocketAdditions<
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars
+    RouteGeneric extends RequestGenericInterface = RequestGenericInterface,
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars
+    SchemaCompiler extends FastifySchema = FastifySchema,
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault
+  > {}
 
   /** What a handler gets. */
-  export type RouteSocket = [keyof SocketAdditions] extends [never] ? WebSocket : WebSocket & SocketAdditions
+  export type RouteSocket<
+    RouteGeneric extends RequestGenericInterface = RequestGenericInterface,
+    SchemaCompiler extends FastifySchema = FastifySchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault
+  > = [keyof SocketAdditions] extends [never] ? WebSocket : WebSocket & SocketAdditions<RouteGeneric, SchemaCompiler, TypeProvider>
 
   /**
    * Serves one open connection. It runs once the 101 is written, with `this` set to the Fastify instance of the
@@ -87,7 +101,7 @@ declare namespace fastifyWebsocket {
     Logger extends FastifyBaseLogger = FastifyBaseLogger
   > = (
     this: FastifyInstance<Server, IncomingMessage, ServerResponse>,
-    socket: RouteSocket,
+    socket: RouteSocket<RequestGeneric, SchemaCompiler, TypeProvider>,
     request: FastifyRequest<RequestGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
   // `any`: a handler may be passed on to code that expects a promise of something definite.
   ) => void | Promise<any>

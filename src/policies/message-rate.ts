@@ -12,7 +12,7 @@ import { emitOf } from '../emit'
 import { endWith } from '../ending'
 import { pauseFor, resumeFor } from '../pausing'
 import type { PolicyKind } from '../policy'
-import { sizeOf } from '../size'
+import { costOf, sizeOf } from '../size'
 import { tapMessages } from '../traffic'
 import type { Tap } from '../traffic'
 
@@ -34,9 +34,8 @@ interface Rate {
 const ENDING = { code: 1008, reason: 'message rate' }
 const REASON = 'message rate'
 
-// Bytes that may wait, and what a message costs beside its data.
+// Bytes that may wait.
 const BOUND = 16 * 1024 * 1024
-const COST = 256
 
 const ACTION: Rule = { isValid: value => value === 'close' || value === 'pause', text: "must be 'close' or 'pause'" }
 
@@ -87,7 +86,7 @@ function onMessage (socket: Watched, args: unknown[]): boolean {
     hold(socket, rate)
   }
   rate.queue.push(args)
-  rate.queued += COST + sizeOf(args[0])
+  rate.queued += costOf(args[0])
   return rate.queued > BOUND && giveUp(socket, rate)
 }
 
@@ -127,7 +126,7 @@ function deliver (socket: WebSocket, rate: Rate): void {
   try {
     for (let next = queue[0]; next !== undefined && mayPass(socket, rate, next); next = queue[0]) {
       queue.shift()
-      rate.queued -= COST + sizeOf(next[0])
+      rate.queued -= costOf(next[0])
       emitOf(socket).call(socket, 'message', ...next)
     }
   } finally {
