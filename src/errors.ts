@@ -87,6 +87,28 @@ export const FST_WS_PUBSUB_NO_HISTORY = createError<[string]>('FST_WS_PUBSUB_NO_
 
 export const FST_WS_PUBSUB_INVALID_ID = createError<[string]>('FST_WS_PUBSUB_INVALID_ID', 'after must be the id of a message; it is %s', 400, TypeError)
 
+export const FST_WS_MESSAGES_NO_WEBSOCKET = createError('FST_WS_MESSAGES_NO_WEBSOCKET', 'fastify-wss/messages has to be registered behind fastify-wss')
+
+export const FST_WS_MESSAGES_NO_WEBSOCKET_ROUTE = createError<[string]>('FST_WS_MESSAGES_NO_WEBSOCKET_ROUTE', 'the route %s declares messages and serves no websockets')
+
+export const FST_WS_MESSAGES_NO_COMPILER = createError('FST_WS_MESSAGES_NO_COMPILER', 'this version of Fastify keeps its schema compilers elsewhere: set them by setValidatorCompiler and setSerializerCompiler')
+
+export const FST_WS_MESSAGES_INVALID_SCHEMA = createError<[string, string, ErrorOptions?]>('FST_WS_MESSAGES_INVALID_SCHEMA', 'the schema of the messages %s: %s')
+
+export const FST_WS_MESSAGES_NOT_DECLARED = createError('FST_WS_MESSAGES_NOT_DECLARED', 'the route of this socket declares no messages: give it schema.messages')
+
+export const FST_WS_MESSAGES_TAKEN = createError('FST_WS_MESSAGES_TAKEN', 'the messages of this socket are read already')
+
+export const FST_WS_MESSAGES_INVALID = createError<[string, ErrorOptions?]>('FST_WS_MESSAGES_INVALID', 'message%s', 400)
+
+export const FST_WS_MESSAGES_UNSERIALIZABLE = createError<[string, ErrorOptions?]>('FST_WS_MESSAGES_UNSERIALIZABLE', 'the message cannot be sent: %s', 500, TypeError)
+
+export const FST_WS_MESSAGES_CLOSED = createError<[ErrorOptions?]>('FST_WS_MESSAGES_CLOSED', 'the socket is closing or closed')
+
+export const FST_WS_MESSAGES_NO_REPLY = createError<[string]>('FST_WS_MESSAGES_NO_REPLY', 'there can be no reply: %s')
+
+export const FST_WS_MESSAGES_TIMEOUT = createError<[number]>('FST_WS_MESSAGES_TIMEOUT', 'the client did not reply within %d ms')
+
 type Refusal = Required<Pick<InjectWSError, 'statusCode' | 'headers' | 'body'>>
 
 type PlainError<Args extends unknown[]> = new (...args: Args) => Error & { code: string }

@@ -2,6 +2,7 @@
 
 // An array is one of fragments where it was delivered, and one of bytes where it is sent.
 export function sizeOf (data: unknown): number {
+  if (data instanceof Uint8Array) return data.byteLength
   if (Array.isArray(data)) return data.reduce((sum, part) => sum + (typeof part === 'number' ? 1 : sizeOf(part)), 0)
   if (data instanceof Blob) return data.size
   if (typeof data === 'object' && data !== null && 'byteLength' in data) return Number(data.byteLength)

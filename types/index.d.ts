@@ -734,7 +734,7 @@ declare module 'fastify' {
     <
       RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
       ContextConfig = ContextConfigDefault,
-      SchemaCompiler extends FastifySchema = FastifySchema,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
       InnerLogger extends Logger = Logger
     >(
       path: string,
@@ -745,7 +745,7 @@ declare module 'fastify' {
     <
       RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
       ContextConfig = ContextConfigDefault,
-      SchemaCompiler extends FastifySchema = FastifySchema,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
       InnerLogger extends Logger = Logger,
       IsWebsocket extends boolean = boolean
     >(
@@ -757,7 +757,7 @@ declare module 'fastify' {
     <
       RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
       ContextConfig = ContextConfigDefault,
-      SchemaCompiler extends FastifySchema = FastifySchema,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
       InnerLogger extends Logger = Logger
     >(
       path: string,
@@ -769,7 +769,7 @@ declare module 'fastify' {
     <
       RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
       ContextConfig = ContextConfigDefault,
-      SchemaCompiler extends FastifySchema = FastifySchema,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
       InnerLogger extends Logger = Logger,
       IsWebsocket extends boolean = boolean
     >(

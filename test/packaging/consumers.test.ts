@@ -37,10 +37,16 @@ t.test('a folder with fastify and the tarball, and nothing else', async t => {
     t.equal(await run(process.execPath, ['pubsub.mjs'], folder), 'first true\n')
   })
 
-  await t.test('type-checks pub/sub strictly', async t => {
-    await addPrograms(folder, ['pubsub.ts'])
-    await typeCheck(t, 'typescript-7', { module: 'nodenext', moduleResolution: 'nodenext' }, ['pubsub.ts'])
-    await typeCheck(t, 'typescript-5.9', { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true }, ['pubsub.ts'])
+  await t.test('validates with fastify-wss/messages, in CommonJS and ESM', async t => {
+    await addPrograms(folder, ['messages.cjs', 'messages.mjs'])
+    t.equal(await run(process.execPath, ['messages.cjs'], folder), '{"text":"HELLO"}\n{ code: 1008, reason: "message must have required property \'text\'" }\n')
+    t.equal(await run(process.execPath, ['messages.mjs'], folder), '[1] true\n')
+  })
+
+  await t.test('type-checks pub/sub and messages strictly', async t => {
+    await addPrograms(folder, ['pubsub.ts', 'pubsub.mts', 'messages.ts', 'messages.mts'])
+    await typeCheck(t, 'typescript-7', { module: 'nodenext', moduleResolution: 'nodenext' }, ['pubsub.ts', 'pubsub.mts', 'messages.ts', 'messages.mts'])
+    await typeCheck(t, 'typescript-5.9', { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true }, ['pubsub.ts', 'messages.ts'])
   })
 
   await t.test('type-checks strictly, our types and those they lean on', async t => {

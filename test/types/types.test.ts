@@ -20,6 +20,13 @@ t.test('so do those of pub/sub, which add to the sockets of handlers', async t =
   t.ok(files.includes('types/pubsub.d.ts'))
 })
 
+t.test('so do those of messages, by TypeBox, Zod, JSON schemas and generics, and beside those of pub/sub', async t => {
+  const { problems, files } = await compile('messages/tsconfig.json')
+  t.same(problems, [])
+  t.ok(files.includes('types/messages.d.ts'))
+  t.ok(files.includes('test/types/messages/zod.mts'))
+})
+
 t.test('the same code compiles with the same types against @fastify/websocket', async t => {
   const { problems, files } = await compile('tsconfig.reference.json')
   t.same(problems, [])
