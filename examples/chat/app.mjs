@@ -1,8 +1,6 @@
 // A chat room: one page, one websocket route. server.mjs starts it.
 //
-// Every message is JSON text with a type.
-//   from a client:  join { name, after }, say { text }
-//   to a client:    welcome, joined, left { name, people }, said { name, text, at, id }, error { text }
+// messages.mjs has the schemas of its messages: what a browser sends is checked, and what it is sent is written, by them.
 //
 // What is said goes by pub/sub, with a history: whoever comes back gives the id of the last message that it has as `after`,
 // and gets what it has missed. With an engine such as Redis the chat runs on several nodes; they tell one another who is in.
@@ -10,27 +8,37 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import Fastify from 'fastify'
 import websocket from 'fastify-wss'
+import messages from 'fastify-wss/messages'
 import pubsub, { memory } from 'fastify-wss/pubsub'
+import { fromBrowsers, LONGEST, said, toBrowsers } from './messages.mjs'
 
-const LONGEST_NAME = 24          // characters
-const LONGEST_TEXT = 500
 const LARGEST_MESSAGE = 4 * 1024 // bytes; the connection that sends more is closed with 1009
 const ANNOUNCE = 10_000          // milliseconds between two announcements of a node
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u
 
+// What a person is told of a message that is not as it should be, by the part of it that is not.
+const WRONG = {
+  name: `A name has 1 to ${LONGEST.name} characters.`,
+  text: `A message has 1 to ${LONGEST.text} characters.`
+}
+const UNKNOWN = 'That is not a message this chat knows.'
+
 export const HISTORY = { maxLength: 50 }
 
 export async function build ({ createEngine = () => memory({ history: HISTORY }), ...options } = {}) {
-  const app = Fastify(options)
+  // A 7 is no name, though as part of an address it would be one.
+  const app = Fastify({ ajv: { customOptions: { coerceTypes: false } }, ...options })
   const page = await readFile(new URL('index.html', import.meta.url))
   const people = new Map() // who is in here: socket -> name
   const nodes = new Map()  // who is in elsewhere: node -> { names, at }
   const node = randomUUID()
 
   await app.register(websocket, { options: { maxPayload: LARGEST_MESSAGE } })
+  await app.register(messages)
+  const stringify = app.messages.serializer(said)
   await app.register(pubsub, {
     engine: createEngine(app),
-    serialize: (message, { id }) => JSON.stringify({ ...message, id })
+    serialize: (message, { id }) => stringify({ ...message, id })
   })
 
   app.pubsub.on('nodes', hear)
@@ -43,37 +51,35 @@ export async function build ({ createEngine = () => memory({ history: HISTORY })
     return page
   })
 
-  app.get('/chat', { websocket: true }, socket => {
-    socket.on('message', (data, isBinary) => {
-      if (isBinary) return socket.close(1003, 'Text only')
-
-      const message = parse(data)
-      if (message?.type === 'join') return join(socket, message)
-      if (message?.type === 'say') return say(socket, message.text)
-      fail(socket, 'That is not a message this chat knows.')
-    })
-
+  app.get('/chat', {
+    websocket: true,
+    schema: { messages: { receive: fromBrowsers, send: toBrowsers } },
+    messages: { invalid: refuse },
+    onMessage: (message, socket) => message.type === 'join' ? join(socket, message) : say(socket, message)
+  }, socket => {
     socket.on('close', () => leave(socket))
   })
 
   async function join (socket, { name: wanted, after }) {
-    const asked = clean(wanted, LONGEST_NAME)
+    // What waited for its turn comes also when its sender has left.
+    if (socket.readyState !== socket.OPEN) return
+    const asked = clean(wanted)
     if (people.has(socket)) return fail(socket, `You are in already, as ${people.get(socket)}.`)
-    if (!asked) return fail(socket, `A name has 1 to ${LONGEST_NAME} characters.`)
+    if (!asked) return fail(socket, WRONG.name)
 
     const name = unused(asked, names())
     tellEveryone({ type: 'joined', name, people: [...names(), name] })
     people.set(socket, name)
-    tell(socket, { type: 'welcome', name, people: names() })
+    socket.sendMessage({ type: 'welcome', name, people: names() })
     announce({ type: 'joined', name })
     // An id that is too old, or none at all, is no reason not to take part.
     await socket.subscribe('said', { after }).catch(() => socket.subscribe('said')).catch(() => socket.close(1013))
   }
 
-  function say (socket, words) {
-    const text = clean(words, LONGEST_TEXT)
+  function say (socket, { text: words }) {
+    const text = clean(words)
     if (!people.has(socket)) return fail(socket, 'Say who you are first.')
-    if (!text) return fail(socket, `A message has 1 to ${LONGEST_TEXT} characters.`)
+    if (!text) return fail(socket, WRONG.text)
 
     app.pubsub.publish('said', { type: 'said', name: people.get(socket), text, at: Date.now() })
       .catch(() => fail(socket, 'That was not sent. Try again in a moment.'))
@@ -105,7 +111,7 @@ export async function build ({ createEngine = () => memory({ history: HISTORY })
   }
 
   function tellEveryone (message) {
-    for (const socket of people.keys()) tell(socket, message)
+    for (const socket of people.keys()) socket.sendMessage(message)
   }
 
   function names () {
@@ -115,26 +121,18 @@ export async function build ({ createEngine = () => memory({ history: HISTORY })
   return app
 }
 
-function tell (socket, message) {
-  socket.send(JSON.stringify(message))
-}
-
 function fail (socket, text) {
-  tell(socket, { type: 'error', text })
+  socket.sendMessage({ type: 'error', text })
 }
 
-function parse (data) {
-  try {
-    return JSON.parse(data)
-  } catch {
-    return null
-  }
+function refuse ({ closeCode, validation: [first] = [] }, socket) {
+  if (closeCode === 1003) return socket.close(closeCode, 'Text only')
+  fail(socket, WRONG[first?.instancePath.slice(1) || first?.params.missingProperty] ?? UNKNOWN)
 }
 
-function clean (value, longest) {
-  if (typeof value !== 'string') return null
+function clean (value) {
   const text = value.normalize().replace(/\s+/g, ' ').trim()
-  return text.length <= longest && VISIBLE.test(text) ? text : null
+  return VISIBLE.test(text) ? text : null
 }
 
 // Two people may want the same name, and one who lost the connection comes back

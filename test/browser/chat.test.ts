@@ -137,6 +137,20 @@ t.test('the page of the chat, in a browser', { skip }, async t => {
     t.equal(await page.getByRole('alert').textContent(), '')
   })
 
+  t.test('shows what is wrong with a message, which nobody gets, and the next one is said', async t => {
+    const { url } = await startChat(t, '0')
+    const ada = await visit(t, browser, url)
+    await join(ada, 'Ada')
+    await ada.evaluate('document.getElementById(\'text\').removeAttribute("maxlength")')
+    await write(ada, 'x'.repeat(501))
+    await ada.getByRole('alert').getByText('A message has 1 to 500 characters.').waitFor()
+
+    await write(ada, 'Hello')
+    await shows(ada, 'Hello')
+    t.equal((await said(ada)).length, 1)
+    t.equal(await ada.getByRole('alert').textContent(), '')
+  })
+
   t.test('fits a phone, however long the words are', async t => {
     const { url } = await startChat(t, '0')
     const page = await visit(t, browser, url, undefined, { viewport: { width: 320, height: 568 }, isMobile: true, hasTouch: true })

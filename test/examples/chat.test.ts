@@ -148,6 +148,8 @@ t.test('bad input to the chat', async t => {
     ['{"type":["say"],"text":"hello"}', UNKNOWN],
     ['{"type":"say"}', BAD_TEXT],
     ['{"type":"say","text":{"length":1}}', BAD_TEXT],
+    ['{"type":"say","text":7}', BAD_TEXT],
+    ['{"type":"join","name":"Ada","after":7}', UNKNOWN],
     ['{"type":"say","text":" \\n\\u200b"}', BAD_TEXT],
     [JSON.stringify({ type: 'say', text: 'x'.repeat(501) }), BAD_TEXT]
   ]
