@@ -5,6 +5,7 @@
 
 import { clusterLink } from './redis-cluster'
 import type { RedisCluster } from './redis-cluster'
+import { answered } from './redis-limit'
 
 export type Argument = string | Buffer
 
@@ -24,7 +25,7 @@ export interface Link {
   unsubscribe: (channel: string) => Promise<void>
   /** Replies are numbers, Buffers and arrays of those. */
   command: (args: Argument[]) => Promise<unknown>
-  /** On the connection that listens, as long as it listens to nothing. */
+  /** On the connection that listens. */
   ping: () => Promise<void>
   close: () => void
 }
@@ -134,8 +135,10 @@ function ioLink (client: IoRedis, timeout: number, { ready, lost, moved, message
     },
     async subscribe (channels) { await listening[subscribe](...channels) },
     async unsubscribe (channel) { await listening[unsubscribe](channel) },
-    async command ([name, ...args]) { return await talking.callBuffer(String(name), ...args) },
-    async ping () { await listening.callBuffer('PING') },
+    // A connection on which nothing comes is cut by ioredis: socketTimeout.
+    async command ([name, ...args]) { return await answered(talking.callBuffer(String(name), ...args), timeout, () => {}) },
+    // In capitals iovalkey does not know that this may be asked of who listens.
+    async ping () { await listening.callBuffer('ping') },
     close () { for (const each of both) each.disconnect() }
   }
 }
@@ -163,9 +166,16 @@ function nodeLink (client: NodeRedis, timeout: number, { ready, lost, message }:
     },
     async subscribe (channels) { await listening.subscribe(channels, listener, true) },
     async unsubscribe (channel) { await listening.unsubscribe(channel, listener, true) },
-    async command (args) { return await commands.sendCommand(args) },
+    async command (args) { return await answered(commands.sendCommand(args), timeout, reconnect) },
     async ping () {},
     close () { for (const each of both) each.destroy() }
+  }
+
+  // Whatever else waits for an answer there is rejected by it, and is not sent when Redis goes on.
+  function reconnect (error: Error): void {
+    lost(error)
+    talking.destroy()
+    talking.connect().catch(() => {})
   }
 }
 

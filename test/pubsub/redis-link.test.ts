@@ -1,5 +1,6 @@
 // The two connections to Redis, by each client that we know.
 import { Cluster, Redis } from 'ioredis'
+import { Redis as Valkey } from 'iovalkey'
 import { createClient, createCluster } from 'redis'
 import t from 'tap'
 import { isRedisClient, linkTo, prefixOf, type RedisClient } from '../../src/pubsub/redis-link'
@@ -10,6 +11,7 @@ import { skip, startCluster, startRedis } from '../helpers/redis'
 checkLeaksAtEnd(t)
 
 const ioredis = (port: number, options = {}): RedisClient => new Redis(port, '127.0.0.1', { lazyConnect: true, ...options }) as never
+const iovalkey = (port: number): RedisClient => new Valkey(port, '127.0.0.1', { lazyConnect: true }) as never
 const nodeRedis = (port: number): RedisClient => createClient({ socket: { port, host: '127.0.0.1' } }) as never
 
 t.test('knows a client by what it can do, and its prefix', async t => {
@@ -52,6 +54,31 @@ for (const [name, create] of Object.entries({ ioredis, 'node-redis': nodeRedis }
     await link.subscribe(['b'])
     await link.command(['PUBLISH', 'b', 'y'])
     await until(() => seen.at(-1) === 'b y', 'the message')
+  })
+}
+
+for (const [name, create] of Object.entries({ ioredis, iovalkey, 'node-redis': nodeRedis })) {
+  t.test(`takes a Redis that is silent for lost, and what it listened to beside it for kept, by ${name}`, { skip }, async t => {
+    const server = await startRedis(t)
+    const seen: string[] = []
+    const link = linkTo(create(server.port), 300, {
+      ready: () => { seen.push('ready') },
+      lost: () => { if (seen.at(-1) !== 'lost') seen.push('lost') },
+      message: (channel, message) => { seen.push(`${channel} ${String(message)}`) }
+    })
+    t.teardown(() => { link.close() })
+    link.open()
+    await until(() => seen.length === 1, 'the connections')
+    await link.subscribe(['a'])
+    server.stop()
+    t.teardown(() => { server.continue() })
+    await t.rejects(link.command(['PUBLISH', 'b', 'x']))
+    await until(() => seen.at(-1) === 'lost', 'the loss')
+    server.continue()
+    await until(() => seen.at(-1) === 'ready' && seen.length > 2, 'the connections')
+    await link.ping()
+    await link.command(['PUBLISH', 'a', 'y'])
+    await until(() => seen.at(-1) === 'a y', 'the message')
   })
 }
 
