@@ -1,7 +1,7 @@
-// npm run bench:pubsub [-- --quick] [--only TEXT] [--rounds N] [--out FILE] [--chart FILE]
+// npm run bench:pubsub [-- --quick] [--nodes] [--only TEXT] [--rounds N] [--out FILE] [--chart FILE]
 // What it costs to send a message to many: CPU time of the serving process for each message that is delivered, and write calls
 // for each, beside a loop over socket.send(). Each contestant is a process of its own, new in every round; they take turns of a
-// fraction of a second. And what a subscription costs an idle connection.
+// fraction of a second. And what a subscription costs an idle connection; and several nodes on a Redis (--nodes: that alone).
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { describeMachine } from './machine.mjs'
 import { drawPubSubChart } from './pubsub-chart.mjs'
 import { CONTESTANTS, OPTIONS } from './pubsub-contestants.mjs'
+import { measureNodes } from './pubsub-nodes.mjs'
 
 const SIZES = { '32 B': 32, '1 KB': 1024, '16 KB': 16_384 }
 const FULL = { rounds: 3, subscribers: [100, 1000, 5000], heap: 2000, deliveries: { '32 B': 100_000, '1 KB': 60_000, '16 KB': 15_000 } }
@@ -17,21 +18,27 @@ const QUICK = { rounds: 1, subscribers: [20], heap: 20, deliveries: { '1 KB': 40
 // Of each contestant in a round.
 const SLICES = 5
 
-const { values: { quick, only, rounds, out, chart } } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', default: '' }, rounds: { type: 'string' }, out: { type: 'string' }, chart: { type: 'string' } }
+const { values: { quick, nodes, only, rounds, out, chart } } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, nodes: { type: 'boolean', default: false }, only: { type: 'string', default: '' }, rounds: { type: 'string' }, out: { type: 'string' }, chart: { type: 'string' } }
 })
 const settings = { ...(quick ? QUICK : FULL), ...(rounds && { rounds: Number(rounds) }) }
 const results = { machine: describeMachine(), rows: [] }
 
-for (const task of tasks()) {
-  const row = await measureRow(task)
-  results.rows.push(row)
-  console.log(describe(row))
-}
-results.heap = await measureHeap()
-console.log(`a subscription to a topic of all: ${results.heap.shared} B, to one of its own: ${results.heap.own} B`)
+if (!nodes) await measureFanOut()
+if (!only) results.nodes = await measureNodes(quick)
+if (!only && results.nodes === undefined) console.log('several nodes: skipped, there is no redis-server')
 if (out) writeFileSync(out, JSON.stringify(results, null, 2) + '\n')
-if (chart) writeFileSync(chart, drawPubSubChart(results))
+if (chart && !nodes) writeFileSync(chart, drawPubSubChart(results))
+
+async function measureFanOut () {
+  for (const task of tasks()) {
+    const row = await measureRow(task)
+    results.rows.push(row)
+    console.log(describe(row))
+  }
+  results.heap = await measureHeap()
+  console.log(`a subscription to a topic of all: ${results.heap.shared} B, to one of its own: ${results.heap.own} B`)
+}
 
 function tasks () {
   const { subscribers, deliveries } = settings
