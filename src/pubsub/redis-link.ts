@@ -3,6 +3,7 @@
 // send, nor sends anything twice: what was published while Redis was away would come late, and what broke off might come twice. Of a cluster
 // there are two connections to each master (redis-cluster.ts).
 
+import type { Duplex } from 'node:stream'
 import { clusterLink } from './redis-cluster'
 import type { RedisCluster } from './redis-cluster'
 import { answered } from './redis-limit'
@@ -36,6 +37,7 @@ interface Emitter {
 
 export interface IoRedis extends Emitter {
   status: string
+  stream?: Duplex | null | undefined
   options: { keyPrefix?: string | Buffer | undefined, host?: string | undefined, port?: number | undefined }
   duplicate: (options: object) => IoRedis
   connect: () => Promise<void>
@@ -116,6 +118,7 @@ function ioLink (client: IoRedis, timeout: number, { ready, lost, moved, message
   const listening = client.duplicate(options)
   const talking = client.duplicate({ ...options, socketTimeout: timeout })
   const both = [listening, talking]
+  let isCorked = false
 
   return {
     publishing,
@@ -136,10 +139,25 @@ function ioLink (client: IoRedis, timeout: number, { ready, lost, moved, message
     async subscribe (channels) { await listening[subscribe](...channels) },
     async unsubscribe (channel) { await listening[unsubscribe](channel) },
     // A connection on which nothing comes is cut by ioredis: socketTimeout.
-    async command ([name, ...args]) { return await answered(talking.callBuffer(String(name), ...args), timeout, () => {}) },
+    async command ([name, ...args]) {
+      cork()
+      return await answered(talking.callBuffer(String(name), ...args), timeout, () => {})
+    },
     // In capitals iovalkey does not know that this may be asked of who listens.
     async ping () { await listening.callBuffer('ping') },
     close () { for (const each of both) each.disconnect() }
+  }
+
+  // What is asked for in one tick goes out by one write: ioredis makes one for each command.
+  function cork (): void {
+    const { stream } = talking
+    if (isCorked || stream == null) return
+    isCorked = true
+    stream.cork()
+    process.nextTick(() => {
+      isCorked = false
+      stream.uncork()
+    })
   }
 }
 

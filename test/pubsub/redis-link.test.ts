@@ -1,4 +1,5 @@
 // The two connections to Redis, by each client that we know.
+import type { Duplex } from 'node:stream'
 import { Cluster, Redis } from 'ioredis'
 import { Redis as Valkey } from 'iovalkey'
 import { createClient, createCluster } from 'redis'
@@ -79,6 +80,37 @@ for (const [name, create] of Object.entries({ ioredis, iovalkey, 'node-redis': n
     await link.ping()
     await link.command(['PUBLISH', 'a', 'y'])
     await until(() => seen.at(-1) === 'a y', 'the message')
+  })
+}
+
+for (const [name, create] of Object.entries({ ioredis, iovalkey })) {
+  t.test(`what is asked for in one tick goes out by one write, by ${name}`, { skip }, async t => {
+    const server = await startRedis(t)
+    const made: Array<{ stream: Duplex }> = []
+    const client = create(server.port) as { duplicate: (options: object) => { stream: Duplex } }
+    const { duplicate } = client
+    client.duplicate = options => {
+      const own = duplicate.call(client, options)
+      made.push(own)
+      return own
+    }
+    let isReady = false
+    const link = linkTo(client as never, 1000, { ready: () => { isReady = true }, lost () {}, message () {} })
+    t.teardown(() => { link.close() })
+    await t.rejects(link.command(['ECHO', 'early']))
+    link.open()
+    await until(() => isReady, 'the connections')
+    const { stream } = made[1] as { stream: Duplex }
+    const sizes: number[] = []
+    const { _writev } = stream
+    stream._writev = function (chunks, done) {
+      sizes.push(chunks.length)
+      _writev?.call(this, chunks, done)
+    }
+    const echoes = await Promise.all(['a', 'b', 'c'].map(async text => await link.command(['ECHO', text])))
+    t.same(echoes.map(String), ['a', 'b', 'c'])
+    t.same(sizes, [3])
+    t.equal(String(await link.command(['ECHO', 'd'])), 'd')
   })
 }
 
