@@ -8,6 +8,8 @@ import { deflateRawSync } from 'node:zlib'
 import { Sender } from 'ws'
 
 export const OPTIONS = { perMessageDeflate: { serverNoContextTakeover: true, threshold: 1024 } }
+// Milliseconds until socket.io asks the clients whether they are there, as crossws does too: they do not answer.
+const NEVER = 2 ** 31 - 1
 export const START = { loop: startLoop, floor: startFloor, pubsub: startPubSub, idle: () => startFastify(true), 'socket.io': startSocketIo, crossws: startCrossws }
 export const CONTESTANTS = ['loop', 'floor', 'pubsub', ...['socket.io', 'crossws'].filter(isInstalled)]
 
@@ -68,7 +70,7 @@ async function startSocketIo () {
   const { Server } = await import('socket.io')
   const httpServer = createServer()
   const sockets = new Set()
-  const io = new Server(httpServer, OPTIONS)
+  const io = new Server(httpServer, { ...OPTIONS, pingInterval: NEVER })
   io.on('connection', socket => {
     socket.join('topic')
     sockets.add(socket.conn.transport.socket)
@@ -85,7 +87,7 @@ async function startCrossws () {
       sockets.add(peer.websocket)
     }
   }
-  const adapter = createAdapter({ serverOptions: OPTIONS, hooks })
+  const adapter = createAdapter({ serverOptions: OPTIONS, idleTimeout: 0, hooks })
   const httpServer = createServer().on('upgrade', adapter.handleUpgrade)
   return { sockets, port: await listen(httpServer), publish: each(message => { adapter.publish('topic', message, { compress: true }) }) }
 }

@@ -92,6 +92,7 @@ async function measureHeap () {
 /** A server with its clients. */
 async function start (task) {
   const server = forkFile('pubsub-server.mjs', [JSON.stringify(task)], { execArgv: ['--expose-gc'] })
+  server.once('exit', code => { if (code) throw new Error(`${task.name} has ended with ${code}`) })
   const [{ port }] = await once(server, 'message')
   const clients = forkFile('pubsub-clients.mjs')
   clients.send({ port, ...task })
