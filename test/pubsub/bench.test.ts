@@ -6,14 +6,14 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { skip } from '../helpers/redis'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 t.test('npm run bench:pubsub -- --quick measures publish() beside the loop and the floor, counts the writes, and draws', async t => {
   const folder = t.testdir()
   const out = join(folder, 'results.json')
   const chart = join(folder, 'chart.svg')
   // tap puts its loaders into NODE_OPTIONS at every spawn, whatever the environment given: they would be measured too.
-  await promisify(execFile)('env', ['-u', 'NODE_OPTIONS', 'npm', 'run', 'bench:pubsub', '--silent', '--', '--quick', '--out', out, '--chart', chart], { timeout: 90_000 })
+  await promisify(execFile)('env', ['-u', 'NODE_OPTIONS', 'npm', 'run', 'bench:pubsub', '--silent', '--', '--quick', '--out', out, '--chart', chart], { timeout: 210_000 })
   const { machine, rows, heap, nodes } = JSON.parse(readFileSync(out, 'utf8'))
   t.equal(machine.Node, process.version)
   t.same(rows.map(({ deflate, perTick }: { deflate: boolean, perTick: number }) => [deflate, perTick]), [[false, 1], [false, 8], [true, 1], [true, 8]])
