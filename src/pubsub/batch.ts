@@ -12,6 +12,8 @@ export class Batch {
   readonly size: number
   readonly #before: Batch | undefined
   readonly #frame: Buffer
+  /** The one that was asked for last: most sockets get the same. */
+  #latest: Batch | undefined
   #next: Map<Buffer, Batch> | undefined
   #joined: Buffer | undefined
 
@@ -29,12 +31,8 @@ export class Batch {
 
   /** With one frame more: the same batch for all who ask with that frame. */
   with (frame: Buffer): Batch {
-    this.#next ??= new Map()
-    const known = this.#next.get(frame)
-    if (known !== undefined) return known
-    const next = new Batch(frame, this)
-    this.#next.set(frame, next)
-    return next
+    if (this.#latest === undefined || this.#latest.#frame !== frame) this.#latest = this.#find(frame)
+    return this.#latest
   }
 
   writeTo (stream: Duplex): void {
@@ -46,6 +44,15 @@ export class Batch {
       this.#joined ??= Buffer.concat(this.#frames(), this.size)
       stream.write(this.#joined)
     }
+  }
+
+  #find (frame: Buffer): Batch {
+    this.#next ??= new Map()
+    const known = this.#next.get(frame)
+    if (known !== undefined) return known
+    const next = new Batch(frame, this)
+    this.#next.set(frame, next)
+    return next
   }
 
   #frames (): Buffer[] {

@@ -64,6 +64,8 @@ export class Member {
   readonly #windowBits: number
   /** Of this tick. */
   #batch: Batch | undefined
+  /** Bytes that were in the stream when it began. */
+  #ahead = 0
   #isCorked = false
   /** While a fragmented message of the application is open. */
   #deferred: { messages: Message[], size: number } | undefined
@@ -85,10 +87,10 @@ export class Member {
   write (message: Message): void {
     const { socket } = this
     if (socket.readyState !== socket.OPEN) return
-    // Read once: for many sockets it is much of what a message costs here.
-    const { bufferedAmount } = socket
+    // Read once a tick: for many sockets it is much of what a message costs here.
+    const bufferedAmount = this.#batch === undefined ? socket.bufferedAmount : this.#ahead + this.#batch.size
     if (this.#deferred !== undefined) this.#defer(message)
-    else if (this.#isClear(bufferedAmount)) this.#writeFrame(message)
+    else if (this.#isClear(bufferedAmount)) this.#writeFrame(message, bufferedAmount)
     else socket.send(message.data, message.options)
     const { slowConsumer, websocketServer } = this.#terms
     if (slowConsumer === undefined || bufferedAmount + message.bytes.length <= slowConsumer.maxBufferedAmount) return
@@ -127,17 +129,23 @@ export class Member {
     for (const message of messages) this.write(message)
   }
 
+  // While there is a batch nothing else has begun: whatever the application sends makes it give way.
   #isClear (bufferedAmount: number): boolean {
-    const { socket, stream } = this
-    return stream !== undefined && this.emptyUnderWay === 0 && bufferedAmount === stream.writableLength + this.waiting &&
-      sendBehind(socket) === this.#terms.send
+    if (sendBehind(this.socket) !== this.#terms.send) return false
+    if (this.#batch !== undefined) return true
+    return this.stream !== undefined && this.emptyUnderWay === 0 && bufferedAmount === this.stream.writableLength
   }
 
-  #writeFrame (message: Message): void {
-    const { ticks } = this.#terms
-    if (this.#batch === undefined && !this.#isCorked) ticks.await(this)
-    this.#batch = (this.#batch ?? ticks.root).with(message.frame(this.#windowBits))
+  #writeFrame (message: Message, bufferedAmount: number): void {
+    this.#batch = (this.#batch ?? this.#begin(bufferedAmount)).with(message.frame(this.#windowBits))
     tellSent(this.socket, message.data)
+  }
+
+  #begin (bufferedAmount: number): Batch {
+    const { ticks } = this.#terms
+    if (!this.#isCorked) ticks.await(this)
+    this.#ahead = bufferedAmount
+    return ticks.root
   }
 
   #writeBatch (): void {

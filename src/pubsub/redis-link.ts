@@ -3,8 +3,10 @@
 // send, nor sends anything twice: what was published while Redis was away would come late, and what broke off might come twice. Of a cluster
 // there are two connections to each master (redis-cluster.ts).
 
+import type { Duplex } from 'node:stream'
 import { clusterLink } from './redis-cluster'
 import type { RedisCluster } from './redis-cluster'
+import { answered } from './redis-limit'
 
 export type Argument = string | Buffer
 
@@ -24,7 +26,7 @@ export interface Link {
   unsubscribe: (channel: string) => Promise<void>
   /** Replies are numbers, Buffers and arrays of those. */
   command: (args: Argument[]) => Promise<unknown>
-  /** On the connection that listens, as long as it listens to nothing. */
+  /** On the connection that listens. */
   ping: () => Promise<void>
   close: () => void
 }
@@ -35,6 +37,7 @@ interface Emitter {
 
 export interface IoRedis extends Emitter {
   status: string
+  stream?: Duplex | null | undefined
   options: { keyPrefix?: string | Buffer | undefined, host?: string | undefined, port?: number | undefined }
   duplicate: (options: object) => IoRedis
   connect: () => Promise<void>
@@ -115,6 +118,7 @@ function ioLink (client: IoRedis, timeout: number, { ready, lost, moved, message
   const listening = client.duplicate(options)
   const talking = client.duplicate({ ...options, socketTimeout: timeout })
   const both = [listening, talking]
+  let isCorked = false
 
   return {
     publishing,
@@ -134,9 +138,26 @@ function ioLink (client: IoRedis, timeout: number, { ready, lost, moved, message
     },
     async subscribe (channels) { await listening[subscribe](...channels) },
     async unsubscribe (channel) { await listening[unsubscribe](channel) },
-    async command ([name, ...args]) { return await talking.callBuffer(String(name), ...args) },
-    async ping () { await listening.callBuffer('PING') },
+    // A connection on which nothing comes is cut by ioredis: socketTimeout.
+    async command ([name, ...args]) {
+      cork()
+      return await answered(talking.callBuffer(String(name), ...args), timeout, () => {})
+    },
+    // In capitals iovalkey does not know that this may be asked of who listens.
+    async ping () { await listening.callBuffer('ping') },
     close () { for (const each of both) each.disconnect() }
+  }
+
+  // What is asked for in one tick goes out by one write: ioredis makes one for each command.
+  function cork (): void {
+    const { stream } = talking
+    if (isCorked || stream == null) return
+    isCorked = true
+    stream.cork()
+    process.nextTick(() => {
+      isCorked = false
+      stream.uncork()
+    })
   }
 }
 
@@ -163,9 +184,16 @@ function nodeLink (client: NodeRedis, timeout: number, { ready, lost, message }:
     },
     async subscribe (channels) { await listening.subscribe(channels, listener, true) },
     async unsubscribe (channel) { await listening.unsubscribe(channel, listener, true) },
-    async command (args) { return await commands.sendCommand(args) },
+    async command (args) { return await answered(commands.sendCommand(args), timeout, reconnect) },
     async ping () {},
     close () { for (const each of both) each.destroy() }
+  }
+
+  // Whatever else waits for an answer there is rejected by it, and is not sent when Redis goes on.
+  function reconnect (error: Error): void {
+    lost(error)
+    talking.destroy()
+    talking.connect().catch(() => {})
   }
 }
 

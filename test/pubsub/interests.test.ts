@@ -28,6 +28,18 @@ t.test('one that nobody wants lingers, and one that is wanted again stays', asyn
   t.same(engine.calls, ['subscribe a', 'unsubscribe a', 'subscribe a'])
 })
 
+t.test('as long as it is said', async t => {
+  const [short, long] = [new Bus().engine(), new Bus().engine()]
+  const [quick, patient] = [new Interests(short, 20), new Interests(long, 60_000)]
+  t.teardown(() => { patient.close() })
+  for (const interests of [patient, quick]) {
+    await interests.want('a')
+    interests.release('a')
+  }
+  await until(() => short.calls.length === 2, 'the end of the short one')
+  t.same(long.calls, ['subscribe a'])
+})
+
 t.test('never asks two things of a topic at a time', async t => {
   const engine = new Bus().engine()
   const interests = new Interests(engine, 1)

@@ -197,12 +197,13 @@ t.test('send() of a class of the application, or one that was put on the socket,
 
   const patched = await subscribe(t)
   const { send } = patched.served
+  patched.publish('before')
   patched.served.send = function (this: WebSocket, ...args: unknown[]): void {
     sent.push(args[0])
     Reflect.apply(send, this, args)
   } as WebSocket['send']
   patched.publish('2')
-  t.same(await read(patched, 1), ['2'])
+  t.same(await read(patched, 2), ['before', '2'])
   t.same(sent, ['1', '2'])
 })
 
@@ -240,6 +241,18 @@ t.test('at once where far too much waits; never where that is said; and as its r
   t.equal(await flood({}), Client.CLOSING)
   t.equal(await flood({ pubsub: { slowConsumer: false } }), Client.OPEN)
   t.equal(await flood({ websocket: { slowConsumer: { hardLimit: 100 * MIB } } }), Client.OPEN)
+})
+
+t.test('what is published in one tick counts together with what waits already', async t => {
+  const pair = await subscribe(t, { pubsub: { slowConsumer: { maxBufferedAmount: 30 * MIB, hardLimit: 30 * MIB } } })
+  pair.socket.pause()
+  const publish = (count: number): void => { for (let i = 0; i < count; i++) pair.publish(Buffer.alloc(MIB)) }
+  publish(20)
+  await new Promise(resolve => { setImmediate(resolve) })
+  t.equal(pair.served.readyState, pair.served.OPEN)
+  publish(20)
+  t.equal(pair.served.readyState, Client.CLOSING)
+  pair.socket.terminate()
 })
 
 t.test('is in topics in the order in which it joined them', async t => {

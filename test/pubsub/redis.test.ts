@@ -38,6 +38,31 @@ for (const [title, connect] of Object.entries(CLIENTS)) {
   })
 }
 
+for (const [title, connect] of Object.entries(CLIENTS)) {
+  t.test(`a Redis that is stopped has its time to answer, then it is down until it goes on, by ${title}`, { skip }, async t => {
+    const server = await startRedis(t)
+    const { client, end } = connect(server.port)
+    t.teardown(end)
+    const gaps: unknown[] = []
+    const running = await startPubSub(t, { pubsub: { engine: redis({ client }), timeout: 300, onGap: topics => { gaps.push(topics) } } })
+    const { pubsub } = running.app
+    const { served, inbox } = await connectPair(t, running)
+    await served.subscribe('a')
+    server.stop()
+    t.teardown(() => { server.continue() })
+    const published = ['1', '2'].map(async text => { await pubsub.publish('a', text) })
+    for (const publishing of published) await t.rejects(publishing, { code: 'FST_WS_PUBSUB_UNAVAILABLE' })
+    await until(() => !pubsub.stats.isUp, 'the loss')
+    await t.rejects(pubsub.publish('a', '3'), { code: 'FST_WS_PUBSUB_UNAVAILABLE', message: /it is down/ })
+    t.same([String(await inbox.next()), String(await inbox.next()), String(await inbox.next())], ['1', '2', '3'], 'local delivery goes on')
+    server.continue()
+    await until(() => pubsub.stats.isUp, 'Redis')
+    t.same(gaps, [true])
+    await pubsub.publish('a', '4')
+    t.equal(String(await inbox.next()), '4')
+  })
+}
+
 async function conform (t: Test, server: RedisServer, create: () => ReturnType<typeof redis>): Promise<void> {
   const tests = conformance({ create, interrupt: async () => { await server.kill() }, resume: async () => { await server.start() } })
   for (const { name, run } of tests) await t.test(name, run)
