@@ -109,6 +109,18 @@ export const FST_WS_MESSAGES_NO_REPLY = createError<[string]>('FST_WS_MESSAGES_N
 
 export const FST_WS_MESSAGES_TIMEOUT = createError<[number]>('FST_WS_MESSAGES_TIMEOUT', 'the client did not reply within %d ms')
 
+export const FST_WS_ASYNCAPI_NO_WEBSOCKET = createError('FST_WS_ASYNCAPI_NO_WEBSOCKET', 'fastify-wss/asyncapi has to be registered behind fastify-wss, on the same instance or below')
+
+export const FST_WS_ASYNCAPI_ALREADY_REGISTERED = createError('FST_WS_ASYNCAPI_ALREADY_REGISTERED', 'fastify-wss/asyncapi is already registered on this instance or on a parent of it')
+
+export const FST_WS_ASYNCAPI_NOT_READY = createError('FST_WS_ASYNCAPI_NOT_READY', 'asyncapi() can be called when the application is ready')
+
+export const FST_WS_ASYNCAPI_UNKNOWN_REFERENCE = createError<[string, string]>('FST_WS_ASYNCAPI_UNKNOWN_REFERENCE', 'the schema of the route %s refers to %s, which is not there')
+
+export const FST_WS_ASYNCAPI_NO_JSON_SCHEMA = createError<[string, string]>('FST_WS_ASYNCAPI_NO_JSON_SCHEMA', 'the schema "%s" of the route %s is no JSON schema: the option transform has to make one of it')
+
+export const FST_WS_ASYNCAPI_NO_PACKAGE = createError<[string, ErrorOptions?]>('FST_WS_ASYNCAPI_NO_PACKAGE', 'this needs the package %s, which is not installed', 501)
+
 type Refusal = Required<Pick<InjectWSError, 'statusCode' | 'headers' | 'body'>>
 
 type PlainError<Args extends unknown[]> = new (...args: Args) => Error & { code: string }

@@ -3,11 +3,12 @@
 // plain request it serves as before. What the application passed in is never written to. What is known of a route is read
 // once, at its declaration, into a record that stays on the route itself.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteHandlerMethod, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { ServerOptions, WebSocket } from 'ws'
 import type { WebsocketHandler } from '../types'
 import type { OpenConnection } from './connection'
 import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_ROUTE_TOO_EARLY, FST_WS_UPGRADE_REQUIRED } from './errors'
+import { hide } from './hidden'
 import type { PoliciesFor } from './policies'
 import { handshakeOptions, hookInto, takeOverBy } from './policy'
 import type { Admit, Options, Policy, TakeOver } from './policy'
@@ -107,12 +108,6 @@ function mark (route: RouteOptions, record: RouteRecord): void {
 
 function methodsOf ({ method }: RouteOptions): string[] {
   return Array.isArray(method) ? method : [method]
-}
-
-// For plugins that describe an HTTP API, which a websocket route is not part of, unless the application says so.
-function hide (route: RouteOptions): void {
-  const schema: FastifySchema & { hide?: boolean } = { hide: true, ...route.schema }
-  route.schema = schema
 }
 
 const answerNotFound: RouteHandlerMethod = function answerNotFound (_request, reply) {

@@ -7,7 +7,7 @@ import t from 'tap'
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts')).map(file => file.replaceAll('\\', '/'))
 // Entry points stand above the core.
-const ENTRY_POINTS = ['pubsub', 'messages']
+const ENTRY_POINTS = ['pubsub', 'messages', 'asyncapi']
 const maps = [...ENTRY_POINTS.map(folder => `src/${folder}/README.md`), 'src/README.md']
 const rows = new Map(maps.map(map => readFileSync(map, 'utf8')).join('\n').split('\n').flatMap(line => {
   const [, file, imports = ''] = /^\| `([\w/-]+\.ts)` \| ([^|]*)\|/.exec(line) ?? []

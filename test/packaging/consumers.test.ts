@@ -49,6 +49,19 @@ t.test('a folder with fastify and the tarball, and nothing else', async t => {
     await typeCheck(t, 'typescript-5.9', { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true }, ['pubsub.ts', 'messages.ts'])
   })
 
+  await t.test('describes its websockets with fastify-wss/asyncapi, in CommonJS and ESM, and says which package is not there', async t => {
+    await addPrograms(folder, ['asyncapi.cjs', 'asyncapi.mjs'])
+    const missing = (name: string): string => `501 this needs the package ${name}, which is not installed\n`
+    t.equal(await run(process.execPath, ['asyncapi.cjs'], folder), `roomId\n200 Packed\n${missing('yaml')}${missing('@asyncapi/web-component')}`)
+    t.equal(await run(process.execPath, ['asyncapi.mjs'], folder), 'Packed true\n')
+  })
+
+  await t.test('type-checks AsyncAPI strictly', async t => {
+    await addPrograms(folder, ['asyncapi.ts'])
+    await typeCheck(t, 'typescript-7', { module: 'nodenext', moduleResolution: 'nodenext' }, ['asyncapi.ts'])
+    await typeCheck(t, 'typescript-5.9', { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true }, ['asyncapi.ts'])
+  })
+
   await t.test('type-checks strictly, our types and those they lean on', async t => {
     await addPrograms(folder, ['strict.ts', 'strict.mts', 'strict.cts'])
     for (const { compiler, resolutions } of COMPILERS) {

@@ -27,6 +27,13 @@ t.test('so do those of messages, by TypeBox, Zod, JSON schemas and generics, and
   t.ok(files.includes('test/types/messages/zod.mts'))
 })
 
+t.test('so do those of AsyncAPI, beside those of @fastify/swagger', async t => {
+  const { problems, files } = await compile('asyncapi/tsconfig.json')
+  t.same(problems, [])
+  t.ok(files.includes('types/asyncapi.d.ts'))
+  t.ok(files.includes('node_modules/@fastify/swagger/types/index.d.ts'))
+})
+
 t.test('the same code compiles with the same types against @fastify/websocket', async t => {
   const { problems, files } = await compile('tsconfig.reference.json')
   t.same(problems, [])
