@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
+import { messageContestants } from './messages.mjs'
 
 const host = '127.0.0.1'
 
@@ -99,6 +100,15 @@ export const contestants = {
     start: options => startFastify('fastify-wss', options, { [option]: value })
   }])),
 
+  // What its being there costs a route that declares no messages.
+  'with messages': {
+    title: 'fastify-wss/messages',
+    package: 'fastify-wss',
+    start: options => startFastify('fastify-wss', options, undefined, 'fastify-wss/messages')
+  },
+
+  ...messageContestants,
+
   // Those from here on are measured where their packages are installed.
   crossws: {
     title: 'crossws',
@@ -168,12 +178,13 @@ async function startWs () {
   return { httpServer, websocketServer }
 }
 
-async function startFastify (plugin, { logs, ...options }, pluginOptions) {
+async function startFastify (plugin, { logs, ...options }, pluginOptions, other) {
   const { default: fastify } = await import('fastify')
   const app = fastify({ ...options, logger: logs && { level: 'info', stream: nowhere } })
   if (plugin) {
     const { default: fastifyWebsocket } = await import(plugin)
     await app.register(fastifyWebsocket, pluginOptions)
+    if (other) await app.register(await import(other))
     app.get('/', { websocket: true }, socket => {
       socket.on('message', message => { socket.send(message) })
     })

@@ -13,7 +13,7 @@ const STREAMS = 100
 const sockets = []
 const sessions = []
 
-answerCalls({ open, close, echo, get })
+answerCalls({ open, close, echo, converse, get })
 
 /** Opens so many websocket connections, a few at a time, and keeps them. Some are pinged, and answer. */
 async function open ({ port, path, greeting, count, over, isPinged = false }) {
@@ -62,6 +62,12 @@ async function echo ({ size, count }) {
   const frame = maskedFrame(0x2, randomBytes(size))
   const answered = size + headerSize(size)
   await Promise.all(sockets.map(socket => exchange(socket, frame, bytes(answered), count / sockets.length)))
+}
+
+/** The same with a message of text, of which the answers are of one size. */
+async function converse ({ text, count }) {
+  const frame = maskedFrame(0x1, Buffer.from(text))
+  await Promise.all(sockets.map(socket => exchange(socket, frame, frames(), count / sockets.length)))
 }
 
 /** Sends so many GET requests over so many connections, one at a time on each. */
@@ -147,6 +153,16 @@ function bytes (size) {
     if (missing > 0) return 0
     missing = size
     return 1
+  }
+}
+
+// One message at a time, so an answer begins with a chunk.
+function frames () {
+  let missing = 0
+  return chunk => {
+    if (missing === 0) missing = chunk[1] === 126 ? 4 + chunk.readUInt16BE(2) : 2 + chunk[1]
+    missing -= chunk.length
+    return missing === 0 ? 1 : 0
   }
 }
 

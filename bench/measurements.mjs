@@ -6,6 +6,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { startProcess } from './calls.mjs'
 import { contestants, PING_INTERVAL } from './contestants.mjs'
+import { messageContestants, SAY } from './messages.mjs'
 
 const SIZES = { '32 B': 32, '1 KB': 1024, '64 KB': 65536 }
 
@@ -23,6 +24,7 @@ export const measurements = [
   { title: 'TLS', names: ['tls', 'http2'], run: compareOnTls },
   { title: 'heartbeat', names: ['ws', 'wsLoop', 'heartbeat'], run: keepAlive },
   { title: 'policies', names: ['ours', ...policies], run: async function * (name, size) { return { policy: (yield * echoMessages(name, size, '32 B'))['echo 32 B'] } } },
+  { title: 'messages', names: Object.keys(messageContestants), run: validateMessages },
   { title: 'injectWS', names: ['reference', 'ours', 'compared'], run: injectConnections }
 ]
 
@@ -44,6 +46,7 @@ export const rows = {
   heapWithHeartbeat: { title: 'heap per idle connection with a heartbeat (bare ws: pinged once)', unit: 'B', control: 'ws', subject: 'heartbeat', bar: 1.10 },
   heartbeat: { title: 'CPU per idle connection and ping', unit: 'µs', control: 'wsLoop', subject: 'heartbeat', bar: 1 },
   policy: { title: 'CPU per echo, 32 B, through an option', unit: 'µs', control: 'ours' },
+  message: { title: 'CPU per message of 200 B, received, validated and answered', unit: 'µs', control: 'byHand', subject: 'messages', bar: 1.15 },
   inject: { title: 'injectWS connects per CPU second', unit: '/s', control: 'reference', bar: 0.5, isMoreBetter: true }
 }
 
@@ -113,6 +116,19 @@ async function * echoMessages (name, { messages, turns, ballast }, label) {
     await load.call('open', { port, path, greeting, over, count: 32 })
     const echo = count => load.call('echo', { size: SIZES[label], count })
     return { [`echo ${label}`]: yield * inTurns(server, echo, messages[label], turns) }
+  } finally {
+    await stop()
+  }
+}
+
+async function * validateMessages (name, { messages, turns, ballast }) {
+  const { server, load, stop } = await serve(name, ballast)
+  try {
+    const { text = SAY } = contestants[name]
+    const port = await server.call('port')
+    await load.call('open', { port, count: 32 })
+    const converse = count => load.call('converse', { text, count })
+    return { message: yield * inTurns(server, converse, messages['32 B'], turns) }
   } finally {
     await stop()
   }

@@ -17,13 +17,13 @@ t.test('npm run bench -- --quick measures every contestant within two minutes an
   const { machine, summary } = readResults(directory)
   t.equal(machine.Node, process.version)
   const bars: Array<{ key: string, control: string, subject?: string, contestants: Record<string, { ratio: number }> }> = summary.filter(({ bar }: { bar?: number }) => bar)
-  t.same(bars.map(({ key }) => key), ['heap', 'upgrade', 'upgradeLogged', 'get', 'echo 32 B', 'echo 1 KB', 'echo 64 KB', 'TLS rss', 'TLS upgrade', 'TLS echo 32 B', 'heapWithHeartbeat', 'heartbeat', 'inject'])
+  t.same(bars.map(({ key }) => key), ['heap', 'upgrade', 'upgradeLogged', 'get', 'echo 32 B', 'echo 1 KB', 'echo 64 KB', 'TLS rss', 'TLS upgrade', 'TLS echo 32 B', 'heapWithHeartbeat', 'heartbeat', 'message', 'inject'])
   for (const { key, control, subject = 'ours', contestants } of bars) {
     t.equal(contestants[control]?.ratio, 1, `the control of ${key}`)
     t.ok(Number.isFinite(contestants[subject]?.ratio), `our ${key}`)
     t.equal(Number.isFinite(contestants['reference']?.ratio), subject === 'ours', `the reference's ${key}`)
   }
-  t.same(Object.keys(summary.find(({ key }: { key: string }) => key === 'policy').contestants), ['ours', 'with heartbeat', 'with idleTimeout', 'with maxLifetime', 'with slowConsumer', 'with messageRate', 'with catchListenerErrors', 'with logClose'])
+  t.same(Object.keys(summary.find(({ key }: { key: string }) => key === 'policy').contestants), ['ours', 'with heartbeat', 'with idleTimeout', 'with maxLifetime', 'with slowConsumer', 'with messageRate', 'with catchListenerErrors', 'with logClose', 'with messages'])
 
   t.match(stdout, 'heap per idle connection (B), the bar: at most 1.05')
   t.match(readFileSync(join(directory, 'bench.svg'), 'utf8'), /^<svg [^]*prefers-color-scheme: dark[^]*<\/svg>\n$/)
