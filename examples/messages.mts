@@ -8,9 +8,12 @@
 //   > {"type":"say","text":"hello"}
 //   > {"requestId":1,"type":"count"}                the reply to it has "replyTo":1
 //   > {"type":"say","text":""}                      closes the connection, and the close frame says why
+//
+// http://localhost:3000/asyncapi shows whoever writes a client what there is to say.
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import websocket from 'fastify-wss'
+import asyncapi from 'fastify-wss/asyncapi'
 import messages from 'fastify-wss/messages'
 import pubsub from 'fastify-wss/pubsub'
 import { type Static, Type } from 'typebox'
@@ -42,6 +45,7 @@ export async function build (options: FastifyServerOptions = {}) {
   const app = Fastify(options).withTypeProvider<TypeBoxTypeProvider>()
   await app.register(websocket)
   await app.register(messages)
+  await app.register(asyncapi, { info: { title: 'Rooms', version: '1.0.0' }, routePrefix: '/asyncapi' })
   await app.register(pubsub, { serialize: app.messages.serializer(News) }) // once for all who are in a room
 
   app.get('/room/:id', {
