@@ -66,7 +66,7 @@ declare namespace messages {
     validation?: FastifySchemaValidationError[]
   }
 
-  /** Options of the messages of a route, and, in `register()`, of all routes behind it. The route wins, option by option. */
+  /** Options of the messages of a route, and, in `register()`, of all routes behind it. The route wins, option by option; `null` takes one back. */
   export interface MessagesOptions {
     /** Default: JSON text, parsed as Fastify parses bodies (`onProtoPoisoning`, `onConstructorPoisoning`). */
     codec?: MessageCodec | null
@@ -99,7 +99,7 @@ declare namespace messages {
 
   /**
    * A route option: called with each message, once the route's handler has returned or its promise has resolved. What it throws
-   * or rejects with is an error of the handler. `this` is the Fastify instance of the route's scope. Where it is given,
+   * or rejects with is an error of the handler. What had arrived when the client left comes all the same. `this` is the Fastify instance of the route's scope. Where it is given,
    * `socket.messages()` is not there, and each open connection keeps its request alive.
    */
   export type OnMessage<
@@ -160,7 +160,8 @@ declare module './index' {
     /**
      * Sends a message. Resolves when it is handed to the system, so waiting for it is keeping the pace of the client.
      *
-     * Rejects, and nobody has to catch that, with `FST_WS_MESSAGES_CLOSED` (the connection is closing or has broken off),
+     * Rejects, and nobody has to catch that, with `FST_WS_MESSAGES_CLOSED` (the connection is closing or has broken
+     * off; where a handler or `onMessage` ends by that it is no error),
      * `FST_WS_MESSAGES_UNSERIALIZABLE` (it does not fit its schema, or cannot be encoded; the first of a connection is logged),
      * `FST_WS_MESSAGES_NOT_DECLARED`.
      */
@@ -176,12 +177,13 @@ declare module './index' {
     request (message: messages.SentMessage<RouteGeneric, SchemaCompiler, TypeProvider>, options?: messages.RequestOptions): Promise<messages.ReceivedMessage<RouteGeneric, SchemaCompiler, TypeProvider>>
 
     /**
-     * Replies to a message in which the client asked for it, by its `requestId`. Rejects as `sendMessage` does, and with
-     * `FST_WS_MESSAGES_NO_REPLY` where the client did not ask.
+     * Replies to a message in which the client asked for it, by its `requestId`. Resolves to whether it did: otherwise, and when it
+     * has its reply, nothing is sent. Rejects as `sendMessage` does, and with `FST_WS_MESSAGES_NO_REPLY` where the route does not
+     * allow replies.
      *
      * @param to What `messages()` or `onMessage` gave.
      */
-    reply (to: messages.ReceivedMessage<RouteGeneric, SchemaCompiler, TypeProvider>, message: messages.SentMessage<RouteGeneric, SchemaCompiler, TypeProvider>): Promise<void>
+    reply (to: messages.ReceivedMessage<RouteGeneric, SchemaCompiler, TypeProvider>, message: messages.SentMessage<RouteGeneric, SchemaCompiler, TypeProvider>): Promise<boolean>
   }
 }
 

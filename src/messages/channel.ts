@@ -2,8 +2,10 @@
 // invalid one does not overtake what came before it. Only a reply that somebody waits for is taken out of the row.
 
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { InvalidMessageError } from '../../types/messages'
+import { deflateOf, streamOf } from '../beneath'
 import { FST_WS_MESSAGES_CLOSED, FST_WS_MESSAGES_NO_REPLY, FST_WS_MESSAGES_TAKEN, FST_WS_MESSAGES_UNSERIALIZABLE } from '../errors'
 import { logError } from '../log'
 import { handled, isThenable } from '../thenable'
@@ -21,6 +23,8 @@ export const NOTHING = Symbol('nothing')
 
 const TEXT = { binary: false }
 const BINARY = { binary: true }
+const EMPTY = Buffer.alloc(0)
+const SENT = Promise.resolve()
 
 /** Called when there may be something to take, and when the connection has closed. */
 export type Reader = () => void
@@ -31,6 +35,8 @@ export class Channel {
   readonly exchange: Exchange | undefined
   readonly #socket: WebSocket
   readonly #log: FastifyBaseLogger
+  /** Where what is sent goes at once: undefined where it is not known, and where it is compressed before. */
+  readonly #stream: Duplex | undefined
   readonly #inbox: Inbox
   readonly #refusal: Refusal
   #reader: Reader | undefined
@@ -42,6 +48,7 @@ export class Channel {
     this.exchange = format.hasReply ? new Exchange() : undefined
     this.#socket = socket
     this.#log = request.log
+    this.#stream = deflateOf(socket) === undefined ? streamOf(socket) : undefined
     this.#inbox = new Inbox(socket, settings, request.log)
     this.#refusal = new Refusal(socket, settings.invalid, request)
   }
@@ -83,15 +90,13 @@ export class Channel {
   /** Resolves when the system has taken it. Nobody has to catch that a client has left. */
   send (data: string | Uint8Array): Promise<void> {
     const socket = this.#socket
+    const kind = this.format.isBinary ? BINARY : TEXT
     if (socket.readyState !== socket.OPEN) return handled(Promise.reject(new FST_WS_MESSAGES_CLOSED()))
-    const sent = new Promise<void>((resolve, reject) => {
-      socket.send(data, this.format.isBinary ? BINARY : TEXT, cause => {
-        if (cause == null) return resolve()
-        reject(new FST_WS_MESSAGES_CLOSED({ cause }))
-        handled(sent)
-      })
-    })
-    return sent
+    const stream = this.#stream
+    if (stream === undefined || socket.bufferedAmount > 0) return told(done => { socket.send(data, kind, done) })
+    // A system that is ready takes it at once, and to see that is cheaper than to be told.
+    socket.send(data, kind)
+    return socket.bufferedAmount === 0 ? SENT : told(done => { stream.write(EMPTY, done) })
   }
 
   /** An error of the application that nobody may be waiting for: the first of a connection is logged. */
@@ -185,4 +190,16 @@ export class Channel {
     this.exchange?.end(new FST_WS_MESSAGES_CLOSED())
     this.#reader?.()
   }
+}
+
+/** Resolves when the system has what was written. */
+function told (write: (done: (cause?: Error | null) => void) => void): Promise<void> {
+  const sent = new Promise<void>((resolve, reject) => {
+    write(cause => {
+      if (cause == null) return resolve()
+      reject(new FST_WS_MESSAGES_CLOSED({ cause }))
+      handled(sent)
+    })
+  })
+  return sent
 }

@@ -3,10 +3,10 @@
 // same, as long as the connection is open.
 
 import type { WebSocket } from 'ws'
-import { failLater } from '../connection'
 import { isThenable } from '../thenable'
 import { NOTHING } from './channel'
 import type { Channel } from './channel'
+import { failUnlessLeft } from './leaving'
 
 export class Consumer {
   readonly #channel: Channel
@@ -45,13 +45,13 @@ export class Consumer {
       const result = this.#handle(message)
       if (isThenable(result)) this.#await(result)
     } catch (error) {
-      failLater(this.#socket, error)
+      failUnlessLeft(this.#socket, error)
     }
   }
 
   #await (result: PromiseLike<unknown>): void {
     this.#active++
-    Promise.resolve(result).catch(error => { failLater(this.#socket, error) }).then(() => {
+    Promise.resolve(result).catch(error => { failUnlessLeft(this.#socket, error) }).then(() => {
       this.#active--
       this.#serve()
     })

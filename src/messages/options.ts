@@ -62,12 +62,17 @@ function readSettings (name: string, given: MessagesOptions, defaults: Settings)
   check(`${name}.maxBufferedAmount`, maxBufferedAmount, SIZE)
   check(`${name}.grace`, grace, DELAY)
   return {
-    codec: codec ?? defaults.codec,
-    invalid: invalid ?? defaults.invalid,
-    concurrency: concurrency ?? defaults.concurrency,
-    maxBufferedAmount: maxBufferedAmount ?? defaults.maxBufferedAmount,
-    grace: grace ?? defaults.grace
+    codec: choose(codec, defaults.codec, undefined),
+    invalid: choose(invalid, defaults.invalid, DEFAULTS.invalid),
+    concurrency: choose(concurrency, defaults.concurrency, DEFAULTS.concurrency),
+    maxBufferedAmount: choose(maxBufferedAmount, defaults.maxBufferedAmount, DEFAULTS.maxBufferedAmount),
+    grace: choose(grace, defaults.grace, DEFAULTS.grace)
   }
+}
+
+/** Null takes back what the registration has set. */
+function choose<Value> (given: Value | null | undefined, inherited: Value, unset: Value): Value {
+  return given === null ? unset : given ?? inherited
 }
 
 function readSchemas (schemas: object): MessagesSchema {

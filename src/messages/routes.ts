@@ -12,6 +12,7 @@ import { compilersOf } from './compilers'
 import { Consumer } from './consumer'
 import { createFormat } from './format'
 import type { Format } from './format'
+import { throwUnlessLeft } from './leaving'
 import { readDeclaration } from './options'
 import type { Declared, Settings } from './options'
 
@@ -63,9 +64,8 @@ function wrap (handler: WebsocketHandler, declared: Declared, formatOf: () => Fo
     carrying[kChannel] = channel
     const consumer = consume(this, declared, channel, socket, request)
     const result: unknown = handler.call(this, socket, request)
-    if (consumer === undefined) return result as Promise<unknown>
-    if (isThenable(result)) return Promise.resolve(result).then(() => { consumer.start() })
-    consumer.start()
+    if (!isThenable(result)) return consumer?.start()
+    return Promise.resolve(result).then(() => { consumer?.start() }, error => { throwUnlessLeft(socket, error) })
   }
 }
 

@@ -7,7 +7,6 @@ import type { Rule } from '../check'
 import { FST_WS_MESSAGES_NO_REPLY, FST_WS_MESSAGES_NOT_DECLARED } from '../errors'
 import { extendSockets } from '../socket-class'
 import type { SocketClass } from '../socket-class'
-import { handled } from '../thenable'
 import type { Channel } from './channel'
 import { seal } from './envelope'
 import type { Exchange } from './exchange'
@@ -33,33 +32,36 @@ function extend (Base: SocketClass): SocketClass {
         const channel = channelFor(this)
         return channel.send(channel.format.encode(message))
       } catch (error) {
-        return fail(this, error)
+        return told(this, Promise.reject(error))
       }
     }
 
     request (message: unknown, options: RequestOptions = {}): Promise<unknown> {
-      try {
-        const channel = channelFor(this)
-        const exchange = exchangeFor(channel, options)
-        const reply = exchange.ask(async id => { await channel.send(seal(channel.format, message, 'requestId', id)) }, options)
-        reply.catch(error => { channel.tell(error) })
-        return reply
-      } catch (error) {
-        return fail(this, error)
-      }
+      return told(this, ask(this, message, options))
     }
 
-    reply (to: unknown, message: unknown): Promise<void> {
-      try {
-        const channel = channelFor(this)
-        const id = channel.exchange?.takeId(to)
-        if (id === undefined) throw new FST_WS_MESSAGES_NO_REPLY('the client did not ask for it, or has it')
-        return channel.send(seal(channel.format, message, 'replyTo', id))
-      } catch (error) {
-        return fail(this, error)
-      }
+    reply (to: unknown, message: unknown): Promise<boolean> {
+      return told(this, reply(this, to, message))
     }
   }
+}
+
+async function ask (socket: WebSocket, message: unknown, options: RequestOptions): Promise<unknown> {
+  const channel = channelFor(socket)
+  checkKeys('options', options, ['timeout', 'signal'])
+  check('options.timeout', options.timeout, DELAY)
+  check('options.signal', options.signal, SIGNAL)
+  const exchange = exchangeOf(channel)
+  if (!channel.isRead) throw new FST_WS_MESSAGES_NO_REPLY('nobody reads its messages')
+  return await exchange.ask(async id => { await channel.send(seal(channel.format, message, 'requestId', id)) }, options)
+}
+
+async function reply (socket: WebSocket, to: unknown, message: unknown): Promise<boolean> {
+  const channel = channelFor(socket)
+  const id = exchangeOf(channel).takeId(to)
+  if (id === undefined) return false
+  await channel.send(seal(channel.format, message, 'replyTo', id))
+  return true
 }
 
 function channelFor (socket: WebSocket): Channel {
@@ -68,16 +70,13 @@ function channelFor (socket: WebSocket): Channel {
   return channel
 }
 
-function exchangeFor ({ exchange, isRead }: Channel, options: RequestOptions): Exchange {
-  checkKeys('options', options, ['timeout', 'signal'])
-  check('options.timeout', options.timeout, DELAY)
-  check('options.signal', options.signal, SIGNAL)
-  if (exchange === undefined) throw new FST_WS_MESSAGES_NO_REPLY('its route does not allow it')
-  if (!isRead) throw new FST_WS_MESSAGES_NO_REPLY('nobody reads its messages')
+function exchangeOf ({ exchange }: Channel): Exchange {
+  if (exchange === undefined) throw new FST_WS_MESSAGES_NO_REPLY('the route of this socket does not allow it')
   return exchange
 }
 
-function fail (socket: WebSocket, error: unknown): Promise<never> {
-  channelOf(socket)?.tell(error)
-  return handled(Promise.reject(error))
+/** Nobody has to wait for it. */
+function told<Result> (socket: WebSocket, promise: Promise<Result>): Promise<Result> {
+  promise.catch(error => { channelOf(socket)?.tell(error) })
+  return promise
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { FastifyRequest } from 'fastify'
@@ -6,7 +7,7 @@ import type { Format } from '../../src/messages/format'
 import { FST_WS_MESSAGES_UNSERIALIZABLE } from '../../src/errors'
 import { invalid } from '../../src/messages/invalid'
 import { readOptions } from '../../src/messages/options'
-import type { RouteSocket } from '../../types'
+import type { RouteSocket, WebsocketPluginOptions } from '../../types'
 import type { MessagesOptions } from '../../types/messages'
 import { start, type Running } from '../helpers/app'
 import { deferred } from '../helpers/deferred'
@@ -38,12 +39,12 @@ const JSON_FORMAT = {
   }
 } as Format
 
-async function open (t: Test, format: Partial<Format> = {}, options: MessagesOptions = {}): Promise<Opened> {
+async function open (t: Test, format: Partial<Format> = {}, options: MessagesOptions = {}, websocket: WebsocketPluginOptions = {}, perMessageDeflate = false): Promise<Opened> {
   const handled = deferred<{ served: RouteSocket, request: FastifyRequest }>()
-  const running = await start(t, app => {
+  const running = await start(t, { websocket }, app => {
     app.get('/', { websocket: true }, (served, request) => { handled.resolve({ served, request }) })
   })
-  const client = await connectBy(t, 'tcp', running)
+  const client = await connectBy(t, 'tcp', running, '/', { perMessageDeflate })
   const { served, request } = await handled.promise
   let calls = 0
   const channel = new Channel(served, { ...JSON_FORMAT, ...format }, readOptions(options), request)
@@ -153,6 +154,30 @@ t.test('what is sent resolves when the system has it, and rejects when the clien
   t.match(last, { status: 'rejected', reason: { code: 'FST_WS_MESSAGES_CLOSED', cause: Error } })
   await t.rejects(channel.send('too late'), { code: 'FST_WS_MESSAGES_CLOSED', cause: undefined })
 })
+
+for (const [name, options, perMessageDeflate] of [
+  ['a system that takes its time', {}, false],
+  ['compression', { options: { perMessageDeflate: { threshold: 0 } } }, true]
+] as const) {
+  t.test(`what is sent through ${name} resolves when it is through`, async t => {
+    const { channel, socket, inbox, served } = await open(t, {}, {}, options, perMessageDeflate)
+    socket.pause()
+    let sent = 0
+    const sends: Array<Promise<void>> = []
+    // Until the system takes no more.
+    while (served.bufferedAmount < 1024 * 1024) {
+      sends.push(channel.send(randomBytes(512 * 1024).toString('base64')).then(() => { sent++ }))
+      await new Promise(resolve => { setImmediate(resolve) })
+    }
+    t.ok(sent < sends.length, `${sends.length - sent} of ${sends.length} wait`)
+    const last = channel.send('the last')
+    socket.resume()
+    await within(Promise.all([...sends, last]), 'all of it')
+    t.equal(served.bufferedAmount, 0)
+    for (let i = 0; i < sends.length; i++) await inbox.next()
+    t.equal(String(await inbox.next()), 'the last')
+  })
+}
 
 t.test('what is sent is of the kind of the format, whatever it is made of', async t => {
   const text = await open(t)

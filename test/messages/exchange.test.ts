@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { Exchange } from '../../src/messages/exchange'
 import type { Id } from '../../src/messages/envelope'
@@ -52,6 +53,7 @@ t.test('what cannot be sent, a time, a signal and the end reject, and leave noth
   const replied = ask(exchange, { signal: controller.signal })
   exchange.settle(replied.ids[0] as Id, () => 'reply')
   t.equal(await replied.reply, 'reply')
+  t.equal(getEventListeners(controller.signal, 'abort').length, 1, 'that of the other request')
   controller.abort(new Error('not any more'))
   await t.rejects(aborted.reply, { message: 'not any more' })
   const tooLate = ask(exchange, { signal: controller.signal })

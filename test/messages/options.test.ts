@@ -21,6 +21,8 @@ t.test('a route wins over the registration, option by option', async t => {
   const set = { codec, invalid: 'drop', concurrency: 3, maxBufferedAmount: 0, grace: 5 } as const
   t.strictSame(readOptions(set), set)
   t.strictSame(readDeclaration({ method: 'GET', url: '/', handler: () => {}, messages: { invalid: 'reply' }, schema }, readOptions(set))?.settings, { ...set, invalid: 'reply' })
+  const unset = { codec: null, invalid: null, concurrency: null, maxBufferedAmount: null, grace: null }
+  t.strictSame(readDeclaration({ method: 'GET', url: '/', handler: () => {}, messages: unset, schema }, readOptions(set))?.settings, defaults, 'and takes it back by null')
 })
 
 t.test('a route takes part that has a schema of messages, or options of them, or onMessage', async t => {

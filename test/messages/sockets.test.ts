@@ -81,9 +81,14 @@ t.test('a request is answered by the client, and a client by us', async t => {
   socket.send('{"requestId":7,"type":"ask"}')
   const { value: asked } = await messages.next()
   t.same(asked, { type: 'ask' })
-  await served.reply(asked, { type: 'said', text: 'here' })
+  t.equal(await served.reply(asked, { type: 'said', text: 'here' }), true)
   t.same(await nextJson(client), { replyTo: 7, type: 'said', text: 'here' })
-  await t.rejects(served.reply(asked, { type: 'said', text: 'again' }), { code: 'FST_WS_MESSAGES_NO_REPLY' })
+  t.equal(await served.reply(asked, { type: 'said', text: 'again' }), false, 'it has its reply')
+  socket.send('{"type":"say"}')
+  const { value: said } = await messages.next()
+  t.equal(await served.reply(said, { type: 'said', text: 'unasked' }), false, 'it did not ask')
+  await served.sendMessage({ type: 'said', text: 'end' })
+  t.same(await nextJson(client), { type: 'said', text: 'end' })
 })
 
 t.test('there is no request where nobody reads, and none where none is allowed', async t => {
@@ -91,7 +96,7 @@ t.test('there is no request where nobody reads, and none where none is allowed',
   await t.rejects(served.request({}), { code: 'FST_WS_MESSAGES_NO_REPLY', message: 'there can be no reply: nobody reads its messages' })
   const other = await open(t, {})
   other.served.messages()
-  await t.rejects(other.served.request({}), { code: 'FST_WS_MESSAGES_NO_REPLY', message: 'there can be no reply: its route does not allow it' })
+  await t.rejects(other.served.request({}), { code: 'FST_WS_MESSAGES_NO_REPLY', message: 'there can be no reply: the route of this socket does not allow it' })
   await t.rejects(other.served.reply({}, {}), { code: 'FST_WS_MESSAGES_NO_REPLY' })
 })
 

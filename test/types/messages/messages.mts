@@ -71,7 +71,7 @@ typed.get('/room/:id', {
 typed.get('/requests', { websocket: { heartbeat: true }, schema }, async (socket, request) => {
   const answer = await socket.request({ type: 'said', text: 'who?' }, { timeout: 100, signal: request.signal })
   expectType<Received>().from(answer)
-  for await (const message of socket.messages()) expectType<void>().from(await socket.reply(message, { type: 'said', text: 'me' }))
+  for await (const message of socket.messages()) expectType<boolean>().from(await socket.reply(message, { type: 'said', text: 'me' }))
   // @ts-expect-error: what it replies to is a message of the client
   await socket.reply({ type: 'said', text: 'me' }, { type: 'said', text: 'me' })
   // @ts-expect-error: milliseconds
