@@ -66,7 +66,10 @@ declare namespace messages {
     validation?: FastifySchemaValidationError[]
   }
 
-  /** Options of the messages of a route, and, in `register()`, of all routes behind it. The route wins, option by option; `null` takes one back. */
+  /**
+   * Options of the messages of a route, and, in `register()`, of all routes behind it. The route wins, option by option; `null` takes
+   * one back.
+   */
   export interface MessagesOptions {
     /** Default: JSON text, parsed as Fastify parses bodies (`onProtoPoisoning`, `onConstructorPoisoning`). */
     codec?: MessageCodec | null
@@ -99,8 +102,9 @@ declare namespace messages {
 
   /**
    * A route option: called with each message, once the route's handler has returned or its promise has resolved. What it throws
-   * or rejects with is an error of the handler. What had arrived when the client left comes all the same. `this` is the Fastify instance of the route's scope. Where it is given,
-   * `socket.messages()` is not there, and each open connection keeps its request alive.
+   * or rejects with is an error of the handler. What had arrived when the client left comes all the same. `this` is the Fastify
+   * instance of the route's scope. Where it is given, `socket.messages()` is not there, and each open connection keeps its request
+   * alive.
    */
   export type OnMessage<
     RawServer extends RawServerBase = RawServerDefault,

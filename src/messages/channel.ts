@@ -35,8 +35,8 @@ export class Channel {
   readonly exchange: Exchange | undefined
   readonly #socket: WebSocket
   readonly #log: FastifyBaseLogger
-  /** Where what is sent goes at once: undefined where it is not known, and where it is compressed before. */
-  readonly #stream: Duplex | undefined
+  /** What takes at once what is sent. Undefined where it does not, where it is not known, and where that is compressed before. */
+  #stream: Duplex | undefined
   readonly #inbox: Inbox
   readonly #refusal: Refusal
   #reader: Reader | undefined
@@ -96,7 +96,10 @@ export class Channel {
     if (stream === undefined || socket.bufferedAmount > 0) return told(done => { socket.send(data, kind, done) })
     // A system that is ready takes it at once, and to see that is cheaper than to be told.
     socket.send(data, kind)
-    return socket.bufferedAmount === 0 ? SENT : told(done => { stream.write(EMPTY, done) })
+    if (socket.bufferedAmount === 0) return SENT
+    // TLS and HTTP/2 always take their time, and one that is not ready once may not be again.
+    this.#stream = undefined
+    return told(done => { stream.write(EMPTY, done) })
   }
 
   /** An error of the application that nobody may be waiting for: the first of a connection is logged. */

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { FastifyRequest } from 'fastify'
+import type { Duplex } from 'node:stream'
+import { streamOf } from '../../src/beneath'
 import { Channel, NOTHING } from '../../src/messages/channel'
 import type { Format } from '../../src/messages/format'
 import { FST_WS_MESSAGES_UNSERIALIZABLE } from '../../src/errors'
@@ -161,6 +163,13 @@ for (const [name, options, perMessageDeflate] of [
 ] as const) {
   t.test(`what is sent through ${name} resolves when it is through`, async t => {
     const { channel, socket, inbox, served } = await open(t, {}, {}, options, perMessageDeflate)
+    const stream = streamOf(served) as Duplex
+    const write = stream.write.bind(stream) as (chunk: unknown, ...rest: unknown[]) => boolean
+    let emptyWrites = 0
+    stream.write = (chunk: unknown, ...rest: unknown[]) => {
+      if ((chunk as Buffer).length === 0) emptyWrites++
+      return write(chunk, ...rest)
+    }
     socket.pause()
     let sent = 0
     const sends: Array<Promise<void>> = []
@@ -174,6 +183,7 @@ for (const [name, options, perMessageDeflate] of [
     socket.resume()
     await within(Promise.all([...sends, last]), 'all of it')
     t.equal(served.bufferedAmount, 0)
+    t.equal(emptyWrites, perMessageDeflate ? 0 : 1, 'it is asked at most once behind a message')
     for (let i = 0; i < sends.length; i++) await inbox.next()
     t.equal(String(await inbox.next()), 'the last')
   })
