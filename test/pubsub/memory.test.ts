@@ -51,9 +51,9 @@ t.test('ids of an earlier process are too old', async t => {
 })
 
 t.test('keeps nothing for longer than maxAge, and no topic of which nothing is left', async t => {
-  const engine = memory({ history: { maxAge: 20 } })
+  const engine = memory({ history: { maxAge: 300 } })
   const ids = await fill(engine, ['1', '2'])
-  await new Promise(resolve => { setTimeout(resolve, 50) })
+  await new Promise(resolve => { setTimeout(resolve, 400) })
   t.same(await page(engine, '0'), ['', true])
   t.same(await page(engine, String(ids[0])), ['', false])
   t.same(await page(engine, String(ids[1])), ['', true])
