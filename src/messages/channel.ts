@@ -2,13 +2,11 @@
 // invalid one does not overtake what came before it. Only a reply that somebody waits for is taken out of the row.
 
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
-import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { InvalidMessageError } from '../../types/messages'
-import { deflateOf, streamOf } from '../beneath'
 import { FST_WS_MESSAGES_CLOSED, FST_WS_MESSAGES_NO_REPLY, FST_WS_MESSAGES_TAKEN, FST_WS_MESSAGES_UNSERIALIZABLE } from '../errors'
 import { logError } from '../log'
-import { handled, isThenable } from '../thenable'
+import { isThenable } from '../thenable'
 import { decode, validate } from './decoding'
 import type { Id, Unsealed } from './envelope'
 import { Exchange } from './exchange'
@@ -16,15 +14,11 @@ import type { Format } from './format'
 import { Inbox } from './inbox'
 import type { Arrived } from './inbox'
 import type { Settings } from './options'
+import { Outbox } from './outbox'
 import { Refusal } from './refusal'
 
 /** Instead of a message: there is none now. */
 export const NOTHING = Symbol('nothing')
-
-const TEXT = { binary: false }
-const BINARY = { binary: true }
-const EMPTY = Buffer.alloc(0)
-const SENT = Promise.resolve()
 
 /** Called when there may be something to take, and when the connection has closed. */
 export type Reader = () => void
@@ -35,9 +29,8 @@ export class Channel {
   readonly exchange: Exchange | undefined
   readonly #socket: WebSocket
   readonly #log: FastifyBaseLogger
-  /** What takes at once what is sent. Undefined where it does not, where it is not known, and where that is compressed before. */
-  #stream: Duplex | undefined
   readonly #inbox: Inbox
+  readonly #outbox: Outbox
   readonly #refusal: Refusal
   #reader: Reader | undefined
   #isOver = false
@@ -48,8 +41,8 @@ export class Channel {
     this.exchange = format.hasReply ? new Exchange() : undefined
     this.#socket = socket
     this.#log = request.log
-    this.#stream = deflateOf(socket) === undefined ? streamOf(socket) : undefined
     this.#inbox = new Inbox(socket, settings, request.log)
+    this.#outbox = new Outbox(socket, format.isBinary)
     this.#refusal = new Refusal(socket, settings.invalid, request)
   }
 
@@ -87,19 +80,9 @@ export class Channel {
     return NOTHING
   }
 
-  /** Resolves when the system has taken it. Nobody has to catch that a client has left. */
+  /** Of something encoded. */
   send (data: string | Uint8Array): Promise<void> {
-    const socket = this.#socket
-    const kind = this.format.isBinary ? BINARY : TEXT
-    if (socket.readyState !== socket.OPEN) return handled(Promise.reject(new FST_WS_MESSAGES_CLOSED()))
-    const stream = this.#stream
-    if (stream === undefined || socket.bufferedAmount > 0) return told(done => { socket.send(data, kind, done) })
-    // A system that is ready takes it at once, and to see that is cheaper than to be told.
-    socket.send(data, kind)
-    if (socket.bufferedAmount === 0) return SENT
-    // TLS and HTTP/2 always take their time, and one that is not ready once may not be again.
-    this.#stream = undefined
-    return told(done => { stream.write(EMPTY, done) })
+    return this.#outbox.send(data)
   }
 
   /** An error of the application that nobody may be waiting for: the first of a connection is logged. */
@@ -193,16 +176,4 @@ export class Channel {
     this.exchange?.end(new FST_WS_MESSAGES_CLOSED())
     this.#reader?.()
   }
-}
-
-/** Resolves when the system has what was written. */
-function told (write: (done: (cause?: Error | null) => void) => void): Promise<void> {
-  const sent = new Promise<void>((resolve, reject) => {
-    write(cause => {
-      if (cause == null) return resolve()
-      reject(new FST_WS_MESSAGES_CLOSED({ cause }))
-      handled(sent)
-    })
-  })
-  return sent
 }

@@ -1,20 +1,17 @@
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { FastifyRequest } from 'fastify'
-import type { Duplex } from 'node:stream'
-import { streamOf } from '../../src/beneath'
 import { Channel, NOTHING } from '../../src/messages/channel'
 import type { Format } from '../../src/messages/format'
 import { FST_WS_MESSAGES_UNSERIALIZABLE } from '../../src/errors'
 import { invalid } from '../../src/messages/invalid'
 import { readOptions } from '../../src/messages/options'
-import type { RouteSocket, WebsocketPluginOptions } from '../../types'
+import type { RouteSocket } from '../../types'
 import type { MessagesOptions } from '../../types/messages'
 import { start, type Running } from '../helpers/app'
 import { deferred } from '../helpers/deferred'
 import { checkLeaksAtEnd } from '../helpers/leaks'
-import { until, within } from '../helpers/limit'
+import { until } from '../helpers/limit'
 import { connectBy, flushed } from '../helpers/ways'
 import type { Client } from '../helpers/app'
 
@@ -41,12 +38,12 @@ const JSON_FORMAT = {
   }
 } as Format
 
-async function open (t: Test, format: Partial<Format> = {}, options: MessagesOptions = {}, websocket: WebsocketPluginOptions = {}, perMessageDeflate = false): Promise<Opened> {
+async function open (t: Test, format: Partial<Format> = {}, options: MessagesOptions = {}): Promise<Opened> {
   const handled = deferred<{ served: RouteSocket, request: FastifyRequest }>()
-  const running = await start(t, { websocket }, app => {
+  const running = await start(t, app => {
     app.get('/', { websocket: true }, (served, request) => { handled.resolve({ served, request }) })
   })
-  const client = await connectBy(t, 'tcp', running, '/', { perMessageDeflate })
+  const client = await connectBy(t, 'tcp', running)
   const { served, request } = await handled.promise
   let calls = 0
   const channel = new Channel(served, { ...JSON_FORMAT, ...format }, readOptions(options), request)
@@ -140,62 +137,6 @@ t.test('an answer to an invalid message does not overtake', async t => {
   t.equal(String(await inbox.next()), '"first"')
   t.equal(String(await inbox.next()), '{"error":{"code":"FST_WS_MESSAGES_INVALID","message":"message cannot be decoded"}}')
   t.match(JSON.parse(String(await inbox.next())), { error: { message: 'message bad' }, replyTo: 7 })
-})
-
-t.test('what is sent resolves when the system has it, and rejects when the client is gone', async t => {
-  const { channel, socket, inbox, served } = await open(t)
-  await channel.send('hello')
-  t.equal(String(await inbox.next()), 'hello')
-
-  socket.pause()
-  const late = Promise.allSettled(Array.from({ length: 50 }, () => channel.send('x'.repeat(1024 * 1024))))
-  socket.terminate()
-  await once(served, 'close')
-  const ends = await within(late, 'the end of every send')
-  const last = ends.at(-1)
-  t.match(last, { status: 'rejected', reason: { code: 'FST_WS_MESSAGES_CLOSED', cause: Error } })
-  await t.rejects(channel.send('too late'), { code: 'FST_WS_MESSAGES_CLOSED', cause: undefined })
-})
-
-for (const [name, options, perMessageDeflate] of [
-  ['a system that takes its time', {}, false],
-  ['compression', { options: { perMessageDeflate: { threshold: 0 } } }, true]
-] as const) {
-  t.test(`what is sent through ${name} resolves when it is through`, async t => {
-    const { channel, socket, inbox, served } = await open(t, {}, {}, options, perMessageDeflate)
-    const stream = streamOf(served) as Duplex
-    const write = stream.write.bind(stream) as (chunk: unknown, ...rest: unknown[]) => boolean
-    let emptyWrites = 0
-    stream.write = (chunk: unknown, ...rest: unknown[]) => {
-      if ((chunk as Buffer).length === 0) emptyWrites++
-      return write(chunk, ...rest)
-    }
-    socket.pause()
-    let sent = 0
-    const sends: Array<Promise<void>> = []
-    // Until the system takes no more.
-    while (served.bufferedAmount < 1024 * 1024) {
-      sends.push(channel.send(randomBytes(512 * 1024).toString('base64')).then(() => { sent++ }))
-      await new Promise(resolve => { setImmediate(resolve) })
-    }
-    t.ok(sent < sends.length, `${sends.length - sent} of ${sends.length} wait`)
-    const last = channel.send('the last')
-    socket.resume()
-    await within(Promise.all([...sends, last]), 'all of it')
-    t.equal(served.bufferedAmount, 0)
-    t.equal(emptyWrites, perMessageDeflate ? 0 : 1, 'it is asked at most once behind a message')
-    for (let i = 0; i < sends.length; i++) await inbox.next()
-    t.equal(String(await inbox.next()), 'the last')
-  })
-}
-
-t.test('what is sent is of the kind of the format, whatever it is made of', async t => {
-  const text = await open(t)
-  await text.channel.send(Buffer.from('hello'))
-  t.equal((await text.inbox.next()).isBinary, false)
-  const binary = await open(t, { isBinary: true })
-  await binary.channel.send('hello')
-  t.equal((await binary.inbox.next()).isBinary, true)
 })
 
 t.test('a reply that somebody waits for overtakes what waits, and is not for the reader', async t => {
