@@ -51,9 +51,16 @@ export class Consumer {
 
   #await (result: PromiseLike<unknown>): void {
     this.#active++
-    Promise.resolve(result).catch(error => { failUnlessLeft(this.#socket, error) }).then(() => {
-      this.#active--
-      this.#serve()
-    })
+    Promise.resolve(result).then(this.#onDone, this.#onFailed)
+  }
+
+  readonly #onDone = (): void => {
+    this.#active--
+    this.#serve()
+  }
+
+  readonly #onFailed = (error: unknown): void => {
+    failUnlessLeft(this.#socket, error)
+    this.#onDone()
   }
 }

@@ -12,8 +12,10 @@ import { invalid, isInvalid } from './invalid'
 /** What is in it, before its schema is asked; or a promise. */
 export function decode ({ isBinary, decode, hasReply }: Format, arrived: Arrived): Unsealed | Promise<Unsealed> {
   if (arrived.isBinary !== isBinary) throw invalid(1003, isBinary ? ' must be binary' : ' must be text')
-  const value = after(bytesOf(arrived.data), bytes => attempt(() => decode(bytes as Buffer)))
-  return after(value, hasReply ? unseal : wrap) as Unsealed | Promise<Unsealed>
+  const bytes = bytesOf(arrived.data)
+  const value = bytes instanceof Promise ? bytes.then(decode) : attempt(decode, bytes)
+  const open = hasReply ? unseal : wrap
+  return isThenable(value) ? Promise.resolve(value).then(open, refuse) : open(value)
 }
 
 /** The value to go on with, or a promise. */
@@ -21,27 +23,23 @@ export function validate ({ validate }: Format, { value }: Unsealed): unknown {
   return validate === undefined ? value : validate(value)
 }
 
-export function after<Value> (value: Value | Promise<Value>, next: (value: Value) => unknown): unknown {
-  return isThenable(value) ? Promise.resolve(value).then(next, refuse) : next(value)
-}
-
-function wrap (value: unknown): Unsealed {
-  return { value }
-}
-
 // By the binaryType of the socket, which is the application's to choose. Text is always a Buffer.
-function bytesOf (data: unknown): unknown {
+function bytesOf (data: unknown): Buffer | Promise<Buffer> {
   if (Buffer.isBuffer(data)) return data
   if (data instanceof Blob) return data.arrayBuffer().then(Buffer.from)
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as ArrayBuffer)
 }
 
-function attempt (decode: () => unknown): unknown {
+function attempt (decode: Format['decode'], bytes: Buffer): unknown {
   try {
-    return decode()
+    return decode(bytes)
   } catch (error) {
     return refuse(error)
   }
+}
+
+function wrap (value: unknown): Unsealed {
+  return { value }
 }
 
 function refuse (error: unknown): never {

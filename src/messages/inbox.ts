@@ -14,11 +14,6 @@ export interface Arrived {
   isBinary: boolean
 }
 
-interface Waiting {
-  arrived: Arrived
-  cost: number
-}
-
 export interface Bounds {
   maxBufferedAmount: number
   grace: number
@@ -30,7 +25,7 @@ export class Inbox {
   readonly #socket: WebSocket
   readonly #bounds: Bounds
   readonly #log: FastifyBaseLogger
-  readonly #waiting: Waiting[] = []
+  readonly #waiting: Arrived[] = []
   #size = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -44,24 +39,23 @@ export class Inbox {
     const isFull = this.#size > this.#bounds.maxBufferedAmount
     // A socket that is being closed is not paused any more, and nothing else bounds what it brings.
     if (isFull && this.#socket.readyState !== this.#socket.OPEN) return
-    const cost = costOf(arrived.data)
-    this.#waiting.push({ arrived, cost })
-    this.#size += cost
+    this.#waiting.push(arrived)
+    this.#size += costOf(arrived.data)
     if (this.#size > this.#bounds.maxBufferedAmount) this.#hold()
   }
 
   shift (): Arrived | undefined {
-    const waiting = this.#waiting.shift()
-    if (waiting === undefined) return
-    this.#release(waiting.cost)
-    return waiting.arrived
+    const arrived = this.#waiting.shift()
+    if (arrived !== undefined) this.#release(costOf(arrived.data))
+    return arrived
   }
 
   /** Does nothing where it is not there any more. */
   remove (arrived: Arrived): void {
-    const index = this.#waiting.findLastIndex(waiting => waiting.arrived === arrived)
-    const [removed] = index === -1 ? [] : this.#waiting.splice(index, 1)
-    if (removed !== undefined) this.#release(removed.cost)
+    const index = this.#waiting.lastIndexOf(arrived)
+    if (index === -1) return
+    this.#waiting.splice(index, 1)
+    this.#release(costOf(arrived.data))
   }
 
   drop (): void {

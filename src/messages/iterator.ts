@@ -33,12 +33,14 @@ export class MessageIterator implements AsyncIterableIterator<unknown, undefined
   }
 
   next (): Promise<IteratorResult<unknown, undefined>> {
-    if (this.#isOver) return this.#ask(this.#tellEnd)
-    if (this.#asking.length > 0) return this.#ask(() => {})
-    const taken = this.#channel.take()
-    if (taken instanceof Promise) return this.#ask(() => { this.#await(taken) })
-    if (taken === NOTHING) return this.#ask(this.#endIfClosed)
-    return Promise.resolve({ value: taken, done: false })
+    const isFirst = this.#asking.length === 0 && !this.#isOver
+    const taken = isFirst ? this.#channel.take() : NOTHING
+    if (taken !== NOTHING && !(taken instanceof Promise)) return Promise.resolve({ value: taken, done: false })
+    const asked = new Promise<IteratorResult<unknown, undefined>>((resolve, reject) => { this.#asking.push({ resolve, reject }) })
+    if (taken !== NOTHING) this.#await(taken)
+    else if (this.#isOver) this.#tellEnd()
+    else if (isFirst) this.#endIfClosed()
+    return asked
   }
 
   async return (): Promise<IteratorResult<unknown, undefined>> {
@@ -49,13 +51,6 @@ export class MessageIterator implements AsyncIterableIterator<unknown, undefined
   async throw (error: unknown): Promise<IteratorResult<unknown, undefined>> {
     this.#end()
     throw error
-  }
-
-  #ask (then: () => void): Promise<IteratorResult<unknown, undefined>> {
-    return new Promise((resolve, reject) => {
-      this.#asking.push({ resolve, reject })
-      then()
-    })
   }
 
   // There is something to take, or the connection has closed.
@@ -81,7 +76,7 @@ export class MessageIterator implements AsyncIterableIterator<unknown, undefined
     this.#asking.shift()?.resolve({ value, done: false })
   }
 
-  readonly #endIfClosed = (): void => {
+  #endIfClosed (): void {
     if (this.#channel.isEnded) this.#end()
   }
 
@@ -93,7 +88,7 @@ export class MessageIterator implements AsyncIterableIterator<unknown, undefined
     this.#tellEnd()
   }
 
-  readonly #tellEnd = (): void => {
+  #tellEnd (): void {
     for (const { resolve, reject } of this.#asking.splice(0)) {
       const failure = this.#failure
       this.#failure = undefined

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { after, decode, validate } from '../../src/messages/decoding'
+import { decode, validate } from '../../src/messages/decoding'
 import type { Format } from '../../src/messages/format'
 import { invalid } from '../../src/messages/invalid'
 
@@ -40,9 +40,4 @@ t.test('ids are taken off only where replies are allowed', async t => {
 t.test('without a schema everything is valid', async t => {
   t.equal(validate(format, { value: 1 }), 1)
   t.equal(validate({ ...format, validate: value => [value] }, { value: 1 })?.toString(), '1')
-})
-
-t.test('one step follows another at once, or when its promise has resolved', async t => {
-  t.equal(after(1, value => value + 1), 2)
-  t.equal(await after(Promise.resolve(1), value => value + 1), 2)
 })

@@ -1,4 +1,6 @@
-import fastify, { type FastifyServerOptions } from 'fastify'
+import { isDeepStrictEqual } from 'node:util'
+import fc from 'fast-check'
+import fastify, { type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import { compilersOf, type Compilers } from '../../src/messages/compilers'
 import { createFormat, createSerialize, type Format } from '../../src/messages/format'
@@ -37,6 +39,40 @@ t.test('what is no JSON is no message, and neither is what would reach for proto
   }
   const lenient = await make(t, {}, { fastify: { onProtoPoisoning: 'remove', onConstructorPoisoning: 'ignore' } })
   t.strictSame(lenient.decode(bytes('{"a":1,"__proto__":{"b":1}}')), { a: 1 })
+})
+
+t.test('Fastify\'s own parser of bodies would say the same of any text', async t => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  const { decode } = await make(t, {})
+  const parse = app.getDefaultJsonParser('error', 'error')
+  const outcome = (parse: () => unknown): unknown => {
+    try {
+      return parse()
+    } catch {
+      return 'refused'
+    }
+  }
+  const letter = (each: string): fc.Arbitrary<string> => {
+    const code = each.charCodeAt(0).toString(16).padStart(4, '0')
+    return fc.constantFrom(each, each, each, `\\u${code}`, `\\u${code.toUpperCase()}`)
+  }
+  const name = fc.constantFrom('__proto__', 'constructor', 'prototype', 'text').chain(word => fc.tuple(...[...word].map(letter))).map(letters => letters.join(''))
+  const member = fc.tuple(name, fc.constantFrom('', ' ', '\n'), fc.oneof(fc.json(), name.map(each => `{"${each}":1}`), name.map(each => `"${each}"`)))
+  const text = fc.tuple(fc.constantFrom('', '', '\ufeff', ' '), fc.array(member, { maxLength: 3 }), fc.constantFrom('}', '}', '')).map(([start, members, end]) => {
+    return `${start}{${members.map(([name, space, value]) => `"${name}"${space}:${value}`).join()}${end}`
+  })
+  fc.assert(fc.property(text, text => {
+    const expected = outcome(() => {
+      let value: unknown
+      parse({} as FastifyRequest, text, (error, parsed) => {
+        if (error !== null) throw error
+        value = parsed
+      })
+      return value
+    })
+    return isDeepStrictEqual(outcome(() => decode(bytes(text))), expected)
+  }), { numRuns: 3000 })
 })
 
 t.test('text that is nested deeply is decoded, and against its schema if need be', async t => {
