@@ -244,7 +244,7 @@ async function serveUpgrades (name, ballast, { logs = false, isPinged = false } 
 
 async function serve (name, ballast, logs = false) {
   const server = startProcess('server.mjs', [name, logs ? 'logs' : 'silent', ballast])
-  const load = startProcess('load.mjs')
+  const load = startProcess('load.mjs', [name]) // an error of it says whose it is
   return { server, load, stop }
 
   // The load first: it would take the end of a server for an error.
