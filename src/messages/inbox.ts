@@ -14,6 +14,11 @@ export interface Arrived {
   isBinary: boolean
 }
 
+interface Waiting {
+  arrived: Arrived
+  cost: number
+}
+
 export interface Bounds {
   maxBufferedAmount: number
   grace: number
@@ -25,7 +30,7 @@ export class Inbox {
   readonly #socket: WebSocket
   readonly #bounds: Bounds
   readonly #log: FastifyBaseLogger
-  readonly #waiting: Arrived[] = []
+  readonly #waiting: Waiting[] = []
   #size = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -39,23 +44,24 @@ export class Inbox {
     const isFull = this.#size > this.#bounds.maxBufferedAmount
     // A socket that is being closed is not paused any more, and nothing else bounds what it brings.
     if (isFull && this.#socket.readyState !== this.#socket.OPEN) return
-    this.#waiting.push(arrived)
-    this.#size += costOf(arrived.data)
+    const cost = costOf(arrived.data)
+    this.#waiting.push({ arrived, cost })
+    this.#size += cost
     if (this.#size > this.#bounds.maxBufferedAmount) this.#hold()
   }
 
   shift (): Arrived | undefined {
-    const arrived = this.#waiting.shift()
-    if (arrived !== undefined) this.#release(costOf(arrived.data))
-    return arrived
+    const waiting = this.#waiting.shift()
+    if (waiting === undefined) return
+    this.#release(waiting.cost)
+    return waiting.arrived
   }
 
   /** Does nothing where it is not there any more. */
   remove (arrived: Arrived): void {
-    const index = this.#waiting.lastIndexOf(arrived)
-    if (index === -1) return
-    this.#waiting.splice(index, 1)
-    this.#release(costOf(arrived.data))
+    const index = this.#waiting.findLastIndex(waiting => waiting.arrived === arrived)
+    const [removed] = index === -1 ? [] : this.#waiting.splice(index, 1)
+    if (removed !== undefined) this.#release(removed.cost)
   }
 
   drop (): void {
