@@ -141,13 +141,17 @@ for (const over of TRANSPORTS) {
   })
 
   t.test(`refuses where upgrade has read, and throws, over ${over}`, async t => {
+    let isReading = false
     const running = await startWith(t, async (_request, rawSocket) => {
-      await once(rawSocket, 'data')
+      const data = once(rawSocket, 'data')
+      isReading = true
+      await data
       throw Object.assign(new Error('not these'), { statusCode: 400 })
     }, { over })
     const client = await running.raw()
     client.upgrade('/')
-    await sleep(5)
+    // What comes with the request is its head, and not read from the socket.
+    await until(() => isReading, 'upgrade')
     client.write('bytes')
     t.match(await client.readResponse(), { status: 400, body: /not these/, headers: { connection: 'close' } })
     client.fin()
