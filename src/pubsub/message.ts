@@ -15,6 +15,15 @@ export interface Compression {
 /** No window: a client that cannot share a compressed frame. zlib cannot make one of 8 bits. */
 export const UNSHARED = 0
 const SMALLEST_WINDOW = 9
+const LARGEST_WINDOW = 15
+
+// zlib takes memory by its settings and not by what it is given: 256 KiB by default, which for a small message costs more than to
+// compress it. So its settings are those that are enough for the message.
+// Bytes of its window that zlib does not look back to.
+const LOOKAHEAD = 262
+// memLevel m is room for 2 ** (m + 6) symbols.
+const SYMBOLS = 6
+const DEFAULT_MEM_LEVEL = 8
 
 const TEXT = 0x81
 const BINARY = 0x82
@@ -48,10 +57,11 @@ export class Message {
     const { length } = this.bytes
     if (length < this.#compression.threshold || length > this.#compression.limit) return this.#plainFrame()
     this.#compressed ??= new Map()
-    const known = this.#compressed.get(windowBits)
+    const bits = Math.min(windowBits, windowFor(length))
+    const known = this.#compressed.get(bits)
     if (known !== undefined) return known
-    const frame = this.#compress(windowBits)
-    this.#compressed.set(windowBits, frame)
+    const frame = this.#compress(bits)
+    this.#compressed.set(bits, frame)
     return frame
   }
 
@@ -61,7 +71,8 @@ export class Message {
   }
 
   #compress (windowBits: number): Buffer {
-    const deflated = deflateRawSync(this.bytes, { windowBits, finishFlush: constants.Z_SYNC_FLUSH })
+    const memLevel = Math.min(windowFor(this.bytes.length) - SYMBOLS, DEFAULT_MEM_LEVEL)
+    const deflated = deflateRawSync(this.bytes, { windowBits, memLevel, finishFlush: constants.Z_SYNC_FLUSH })
     const body = deflated.subarray(0, deflated.length - TRAILER)
     if (body.length >= this.bytes.length) return this.#plainFrame()
     return frameOf((this.options.binary ? BINARY : TEXT) | COMPRESSED, body)
@@ -78,4 +89,9 @@ function frameOf (first: number, body: Buffer): Buffer {
   if (extended === 8) frame.writeBigUInt64BE(BigInt(length), 2)
   body.copy(frame, 2 + extended)
   return frame
+}
+
+/** Bits of the smallest window that sees so many bytes whole. */
+function windowFor (length: number): number {
+  return Math.min(Math.max(Math.ceil(Math.log2(length + LOOKAHEAD)), SMALLEST_WINDOW), LARGEST_WINDOW)
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { inflateRawSync } from 'node:zlib'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { Message, UNSHARED } from '../../src/pubsub/message'
 import { parseFrame } from '../helpers/frames'
 
@@ -27,8 +27,7 @@ t.test('text is text, and is built once', async t => {
 
 t.test('compresses once for each size of windows', async t => {
   // Each half can be told by the other, for those whose windows reach back that far.
-  let seed = 1
-  const half = Array.from({ length: 3000 }, () => String.fromCharCode(97 + ((seed = (seed * 16_807) % 2_147_483_647) >> 8) % 26)).join('')
+  const half = letters(3000)
   const text = half + half + 'x'.repeat(3000)
   const message = new Message(text, false, ALL)
   for (const bits of [15, 12, 9]) {
@@ -36,10 +35,26 @@ t.test('compresses once for each size of windows', async t => {
     t.equal(message.frame(bits), frame)
     const { value } = parseFrame(frame) ?? {}
     t.match(value, { rsv: 4, opcode: 1, fin: true })
-    t.equal(String(inflateRawSync(Buffer.concat([value?.payload ?? TRAILER, TRAILER]), { windowBits: bits, finishFlush: 2, chunkSize: 64 })), text)
+    t.equal(inflate(value?.payload, bits), text)
   }
   t.equal(new Message(Buffer.from(text), true, ALL).frame(15)[0], 0xc2)
 })
+
+for (const bits of [9, 10, 11, 12, 13, 14, 15]) {
+  t.test(`compresses what a window of ${bits} bits sees whole as well as with a larger one, once for all who have such`, async t => {
+    const most = 2 ** bits - 262
+    for (const length of [300, most - 1, most].filter(length => length <= most)) {
+      const end = length / 8
+      const text = letters(length - end) + letters(length).slice(0, end)
+      const message = new Message(text, false, ALL)
+      const frame = message.frame(bits)
+      for (let larger = bits; larger <= 15; larger++) t.equal(message.frame(larger), frame)
+      const { value } = parseFrame(frame) ?? {}
+      t.equal(inflate(value?.payload, bits), text)
+      t.ok(frame.length <= deflateRawSync(text, { finishFlush: 2 }).length)
+    }
+  })
+}
 
 t.test('leaves uncompressed what is small, large, random, for windows of 8 bits or for a client that cannot share it', async t => {
   const compression = { threshold: 100, limit: 1000 }
@@ -52,3 +67,13 @@ t.test('leaves uncompressed what is small, large, random, for windows of 8 bits 
   t.equal(new Message(Buffer.alloc(100), true, compression).frame(15)[0], 0xc2)
   t.equal(new Message(Buffer.alloc(1000), true, compression).frame(15)[0], 0xc2)
 })
+
+/** Always the same ones, and nothing in them twice. */
+function letters (count: number): string {
+  let seed = 1
+  return Array.from({ length: count }, () => String.fromCharCode(97 + ((seed = (seed * 16_807) % 2_147_483_647) >> 8) % 26)).join('')
+}
+
+function inflate (payload: Buffer = TRAILER, windowBits: number): string {
+  return String(inflateRawSync(Buffer.concat([payload, TRAILER]), { windowBits, finishFlush: 2, chunkSize: 64 }))
+}
