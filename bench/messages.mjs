@@ -1,7 +1,8 @@
 // Who is measured with messages that have schemas: each takes one of two messages, checks it, and answers with one, as its users
-// would write it. The control is that by hand on fastify-wss: the same schemas, validated by what Fastify made of them.
+// would write it. The control is that by hand on fastify-wss, in the form of what is measured, a listener or a loop: the same
+// schemas, validated by what Fastify made of them.
 
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 
 const host = '127.0.0.1'
 
@@ -22,31 +23,22 @@ export const messageContestants = {
   byHand: {
     title: 'by hand on fastify-wss',
     package: 'fastify-wss',
-    async start () {
-      const { default: build } = await import('fast-json-stringify')
-      const stringify = build(send)
-      return await startFastify(app => {
-        app.get('/', { websocket: true }, (socket, request) => {
-          const validate = request.compileValidationSchema(receive)
-          socket.on('message', (data, isBinary) => {
-            if (isBinary) return socket.close(1003)
-            let message
-            try {
-              message = JSON.parse(data)
-            } catch {
-              return socket.close(1007)
-            }
-            if (!validate(message)) return socket.close(1008, validate.errors[0].message)
-            socket.send(stringify(answerTo(message)))
-          })
-        })
-      })
-    }
+    start: () => startByHand((socket, answer) => { socket.on('message', answer) })
+  },
+
+  byHandLoop: {
+    title: 'by hand, a loop',
+    package: 'fastify-wss',
+    isLoop: true,
+    start: () => startByHand(async (socket, answer) => {
+      for await (const [data, isBinary] of on(socket, 'message')) answer(data, isBinary)
+    })
   },
 
   messages: {
     title: 'messages(), a loop',
     package: 'fastify-wss',
+    isLoop: true,
     start: () => startMessages({}, async socket => {
       for await (const message of socket.messages()) await socket.sendMessage(answerTo(message))
     })
@@ -121,6 +113,27 @@ function message (type, properties) {
 
 function answerTo ({ room, text, at }) {
   return { type: 'said', room, text, at }
+}
+
+async function startByHand (converse) {
+  const { default: build } = await import('fast-json-stringify')
+  const stringify = build(send)
+  return await startFastify(app => {
+    app.get('/', { websocket: true }, (socket, request) => {
+      const validate = request.compileValidationSchema(receive)
+      return converse(socket, (data, isBinary) => {
+        if (isBinary) return socket.close(1003)
+        let message
+        try {
+          message = JSON.parse(data)
+        } catch {
+          return socket.close(1007)
+        }
+        if (!validate(message)) return socket.close(1008, validate.errors[0].message)
+        socket.send(stringify(answerTo(message)))
+      })
+    })
+  })
 }
 
 function startMessages (options, handler) {

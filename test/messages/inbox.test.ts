@@ -70,6 +70,33 @@ t.test('what is taken out of the row counts no more', async t => {
   t.equal(served.isPaused, false)
 })
 
+t.test('gives back what a message was counted for, whatever a listener has made of it since', async t => {
+  const { row, served } = await open(t, { maxBufferedAmount: 4096 })
+  const changed = [
+    { make: () => new ArrayBuffer(5000), change (data: ArrayBuffer) { structuredClone(data, { transfer: [data] }) } },
+    { make: () => [Buffer.alloc(2500), Buffer.alloc(2500)], change (data: Buffer[]) { data.length = 0 } },
+    { make: () => [Buffer.alloc(5000)], change (data: Buffer[]) { data.push(Buffer.alloc(5000)) } }
+  ]
+  for (const { make, change } of changed) {
+    for (const take of [() => row.shift(), (arrived: Arrived) => { row.remove(arrived) }]) {
+      const data = make()
+      const arrived = { data, isBinary: true }
+      row.push(arrived)
+      t.equal(served.isPaused, true)
+      change(data as never)
+      take(arrived)
+      t.equal(served.isPaused, false)
+      // Neither more nor less is counted now than at the beginning.
+      row.push({ data: Buffer.alloc(4096 - COST + 10), isBinary: true })
+      t.equal(served.isPaused, false)
+      row.push({ data: Buffer.alloc(0), isBinary: true })
+      t.equal(served.isPaused, true)
+      row.shift()
+      row.shift()
+    }
+  }
+})
+
 t.test('a row that nobody reads in time ends the connection, and the log tells of it', async t => {
   const { row, served, inbox, running } = await open(t, { maxBufferedAmount: 0, grace: 20 })
   row.push(arrived(TEN))
