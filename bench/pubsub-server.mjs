@@ -16,18 +16,19 @@ for (const method of ['_write', '_writev']) {
   if (original) Socket.prototype[method] = function (...args) { writes++; return Reflect.apply(original, this, args) }
 }
 
-process.on('message', async ({ turns, isHeap }) => {
+process.on('message', async ({ turns, warmUp, isHeap }) => {
   while (sockets.size < task.count) await setImmediatePromise()
-  process.send(isHeap ? await measureHeap() : await measureTurns(turns))
+  process.send(isHeap ? await measureHeap() : await measureTurns(turns, warmUp))
 })
 process.send({ port })
 
-/** Microseconds of CPU time, and write calls. */
-async function measureTurns (turns) {
+/** Microseconds of CPU time, and write calls. Of so many turns, or those of so many milliseconds. */
+async function measureTurns (turns = Infinity, time = Infinity) {
+  const end = performance.now() + time
   const last = [...sockets].at(-1)
   writes = 0
   const before = process.cpuUsage()
-  for (let i = 0; i < turns; i++) {
+  for (let i = 0; i < turns && performance.now() < end; i++) {
     publish(messages)
     // Looking at all of them would cost more than what is measured.
     do await setImmediatePromise()
