@@ -16,8 +16,9 @@ const VERSION = 1
 export const BINARY = 1
 /** Was published as a value and not as text: travels, and goes out unless serialize() says otherwise, as JSON. */
 export const JSON_TEXT = 2
-/** Of the hubs among themselves. */
+/** Of the hubs among themselves, on a topic that no application can have. */
 export const CONTROL = 4
+export const CONTROL_TOPIC = ''
 
 export interface Envelope {
   flags: number

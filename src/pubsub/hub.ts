@@ -1,5 +1,5 @@
-// The hub of an application: what is published goes to those who listen here and, in an envelope, to the engine; what the engine
-// brings goes to those who listen here. It knows whether the engine works: while it does not, publishing says so at once.
+// The hub of an application: what is published goes to those who listen here, and out to the engine; what the engine brings goes to
+// those who listen here.
 
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
@@ -7,12 +7,12 @@ import type { Counted, Delivered, EngineStatus, Gap, PublishOptions, PubSub, Pub
 import type { RouteSocket } from '../../types'
 import { check, CLOSE_CODE, DELAY, fail, REASON } from '../check'
 import { clearTimeout, setTimeout } from '../clock'
-import { FST_WS_PUBSUB_FOREIGN_SOCKET, FST_WS_PUBSUB_TIMEOUT, FST_WS_PUBSUB_TOO_LARGE, FST_WS_PUBSUB_UNAVAILABLE } from '../errors'
+import { FST_WS_PUBSUB_FOREIGN_SOCKET, FST_WS_PUBSUB_TIMEOUT, FST_WS_PUBSUB_TOO_LARGE } from '../errors'
 import { logError } from '../log'
 import { handled } from '../thenable'
 import { Content } from './content'
 import { Delivery } from './delivery'
-import { CONTROL, newNodeId, seal } from './envelope'
+import { CONTROL, CONTROL_TOPIC, newNodeId } from './envelope'
 import { Excepted } from './excepted'
 import { Inbox } from './inbound'
 import { Interests } from './interests'
@@ -22,29 +22,25 @@ import { Nodes } from './nodes'
 import type { Question } from './nodes'
 import { checkFlag, checkTopic } from './options'
 import type { Settings } from './options'
-import { Counts } from './sequences'
+import { Outbound } from './outbound'
 import { Ticks } from './ticks'
 import { Topics } from './topics'
 
-/** Of the hubs among themselves. */
-const CONTROL_TOPIC = ''
+// Milliseconds.
 const ANSWER_TIMEOUT = 1000
 
 export class Hub implements PubSub {
   readonly settings: Settings
   readonly topics: Topics
   readonly delivery: Delivery
+  readonly outbound: Outbound
   readonly terms: Omit<Terms, 'send'>
   readonly #log: FastifyBaseLogger
   readonly #node = newNodeId()
-  readonly #counts = new Counts()
-  readonly #excepted = new Excepted()
   readonly #interests: Interests | undefined
   readonly #inbox: Inbox
   readonly #nodes: Nodes
   readonly #stats = { published: 0, received: 0, gaps: 0, duplicates: 0, foreign: 0 }
-  #isUp = false
-  #isClosed = false
 
   constructor (settings: Settings, websocketServer: WebSocketServer, log: FastifyBaseLogger) {
     const { engine, linger, slowConsumer } = settings
@@ -55,21 +51,23 @@ export class Hub implements PubSub {
     this.delivery = new Delivery(settings, log)
     this.terms = { ticks: new Ticks(), websocketServer, slowConsumer }
     const { topics, delivery } = this
-    this.#inbox = new Inbox({ node: this.#node, engine, topics, delivery, excepted: this.#excepted, stats: this.#stats, log, tellGap: this.tellGap })
-    this.#nodes = new Nodes({ node: this.#node, answer: this.#answer, tell: this.#tell })
+    const excepted = new Excepted()
+    this.#inbox = new Inbox({ node: this.#node, engine, topics, delivery, excepted, stats: this.#stats, log, tellGap: this.tellGap })
+    this.outbound = new Outbound(this.#node, engine, excepted)
+    this.#nodes = new Nodes({ node: this.#node, answer: this.#answer, tell: async note => await this.outbound.tell(note) })
   }
 
   /** Rejects where there is no engine to begin with. */
   async start (): Promise<void> {
     const { engine, timeout } = this.settings
     await engine.start({ deliver: this.#onMessage, status: this.#onStatus, timeout })
-    if (engine.alone === true) this.#isUp = true
-    else this.#interests?.want(CONTROL_TOPIC)?.catch(error => { if (!this.#isClosed) logError(this.#log, error) })
+    if (engine.alone === true) this.outbound.isUp = true
+    else this.#interests?.want(CONTROL_TOPIC)?.catch(error => { if (!this.outbound.isClosed) logError(this.#log, error) })
   }
 
   async close (): Promise<void> {
-    this.#isClosed = true
-    this.#isUp = false
+    this.outbound.isClosed = true
+    this.outbound.isUp = false
     this.#interests?.close()
     this.#nodes.close()
     await this.settings.engine.close()
@@ -87,7 +85,7 @@ export class Hub implements PubSub {
     const own = (message: unknown, received: Received): unknown => listener(message as Delivered<Name>, received)
     topic.listeners ??= new Set()
     topic.listeners.add(own)
-    this.topics.whenLive(topic)?.catch(error => { if (!this.#isClosed) logError(this.#log, error) })
+    this.topics.whenLive(topic)?.catch(error => { if (!this.outbound.isClosed) logError(this.#log, error) })
     return () => {
       topic.listeners?.delete(own)
       this.topics.settle(topic)
@@ -115,7 +113,7 @@ export class Hub implements PubSub {
   }
 
   get stats (): PubSubStats {
-    return { topics: this.topics.size, ...this.#stats, isUp: this.#isUp }
+    return { topics: this.topics.size, ...this.#stats, isUp: this.outbound.isUp }
   }
 
   /** Rejects when it took too long. */
@@ -126,14 +124,10 @@ export class Hub implements PubSub {
       timer = setTimeout(() => { reject(new FST_WS_PUBSUB_TIMEOUT(engine.name, timeout)) }, timeout)
     })
     try {
-      await Promise.race([work.catch(error => { throw this.unavailable(error) }), late])
+      await Promise.race([work.catch(error => { throw this.outbound.unavailable(error) }), late])
     } finally {
       clearTimeout(timer)
     }
-  }
-
-  unavailable (cause: unknown): Error {
-    return new FST_WS_PUBSUB_UNAVAILABLE(this.engine, cause instanceof Error ? cause.message : String(cause), { cause })
   }
 
   readonly tellGap = (topics: string[] | true, gap: Gap): void => {
@@ -158,7 +152,7 @@ export class Hub implements PubSub {
     const topic = this.topics.get(name)
     this.#stats.published++
     if (topic !== undefined && (isLocal || engine.ordering === 'local')) this.delivery.deliver(topic, content, undefined, excepted)
-    if (!isLocal) await this.#send(name, content, topic === undefined ? undefined : excepted)
+    if (!isLocal) await this.outbound.send(name, content, topic === undefined ? undefined : excepted)
   }
 
   // Nobody comes behind who does not subscribe to anything.
@@ -168,20 +162,6 @@ export class Hub implements PubSub {
     return member
   }
 
-  async #send (name: string, content: Content, except: Member | undefined): Promise<void> {
-    const { engine } = this.settings
-    if (!this.#isUp) throw this.unavailable(this.#isClosed ? 'it is closed' : 'it is down')
-    const sequence = this.#counts.next(name)
-    const { flags, payload } = content
-    if (except !== undefined && engine.ordering === 'engine') this.#excepted.put(name, sequence, except)
-    try {
-      await engine.publish(name, seal({ flags, node: this.#node, sequence, payload }))
-    } catch (error) {
-      this.#excepted.take(name, sequence)
-      throw this.unavailable(error)
-    }
-  }
-
   readonly #onMessage = (name: string, bytes: Uint8Array, id?: string): void => {
     if (name === CONTROL_TOPIC) this.#onNote(bytes)
     const topic = this.topics.get(name)
@@ -189,11 +169,11 @@ export class Hub implements PubSub {
   }
 
   readonly #onStatus = ({ state, gap, error }: EngineStatus): void => {
-    const wasUp = this.#isUp
-    this.#isUp = state === 'up' && !this.#isClosed
-    if (error !== undefined && !this.#isClosed) this.#log.warn(error, `pubsub: the engine ${this.engine} is ${state}`)
-    else if (wasUp && !this.#isUp && !this.#isClosed) this.#log.warn(`pubsub: the engine ${this.engine} is down`)
-    if (!this.#isUp || gap !== true) return
+    const wasUp = this.outbound.isUp
+    this.outbound.isUp = state === 'up' && !this.outbound.isClosed
+    if (error !== undefined && !this.outbound.isClosed) this.#log.warn(error, `pubsub: the engine ${this.engine} is ${state}`)
+    else if (wasUp && !this.outbound.isUp && !this.outbound.isClosed) this.#log.warn(`pubsub: the engine ${this.engine} is down`)
+    if (!this.outbound.isUp || gap !== true) return
     this.#log.info(`pubsub: the engine ${this.engine} works again`)
     this.#inbox.resume()
   }
@@ -210,18 +190,6 @@ export class Hub implements PubSub {
     const members = this.topics.get(topic)?.sockets() ?? []
     if (close !== undefined) for (const { socket } of members) socket.close(close.code, close.reason)
     return members.length
-  }
-
-  readonly #tell = async (note: object): Promise<number | undefined> => {
-    if (this.settings.engine.alone === true) return 1
-    if (!this.#isUp) throw this.unavailable('it is down')
-    const payload = Buffer.from(JSON.stringify(note))
-    const sequence = this.#counts.next(CONTROL_TOPIC)
-    try {
-      return await this.settings.engine.publish(CONTROL_TOPIC, seal({ flags: CONTROL, node: this.#node, sequence, payload }))
-    } catch (error) {
-      throw this.unavailable(error)
-    }
   }
 
   #onNote (bytes: Uint8Array): void {

@@ -3,7 +3,8 @@
 // all is looked up and connected anew: what came meanwhile is nobody's, and the engine tells so.
 
 import { clearTimeout, setTimeout } from '../clock'
-import type { Argument, IoRedis, Link, LinkEvents } from './redis-link'
+import type { IoRedis } from './redis-io'
+import type { Argument, Link, LinkEvents } from './redis-link'
 
 export interface RedisCluster {
   isCluster: boolean

@@ -149,7 +149,7 @@ export class Subscriptions {
     const heard = new Heard()
     let gap = false
     for (let replayed = 0; ;) {
-      const page = await (engine.history as History).read(topic.name, catchUp.floor, PAGE).catch(error => { throw this.#hub.unavailable(error) })
+      const page = await (engine.history as History).read(topic.name, catchUp.floor, PAGE).catch(error => { throw this.#hub.outbound.unavailable(error) })
       checkStill()
       if (!page.isComplete) {
         gap = true

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { answered } from '../../src/pubsub/redis-limit'
+import { answered, delayOf } from '../../src/pubsub/redis-limit'
 
 t.test('gives what comes in time, and its error', async t => {
   t.equal(await answered(Promise.resolve(1), 10_000, t.fail), 1)
@@ -16,4 +16,9 @@ t.test('rejects once the time is over, and tells of it; what comes later is nobo
     refuse(new Error('cut'))
   }), /no answer within 10 ms/)
   t.match(told, [/no answer within 10 ms/])
+})
+
+t.test('connects again soon, and then less often', t => {
+  t.same([0, 1, 2, 100].map(delayOf), [50, 100, 150, 1000])
+  t.end()
 })

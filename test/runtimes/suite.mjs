@@ -8,6 +8,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import asyncapi from 'fastify-wss/asyncapi'
+import messages from 'fastify-wss/messages'
+import pubsub from 'fastify-wss/pubsub'
 import { createWebSocketStream, WebSocket, WebSocketServer } from 'ws'
 import { check, LIMIT, runChecks, until, within } from './checks.mjs'
 import { BINARY, CLOSE, connect, CONTINUATION, frame, inMemory, PING, PONG, serve, TEXT } from './clients.mjs'
@@ -1007,6 +1010,52 @@ check('`injectWS` gives up after its `timeout`, and when its `signal` aborts', a
   })
   await assert.rejects(within(app.injectWS('/', {}, { timeout: 20 }), 'the timeout'), { code: /^FST_WS_INJECT/ })
   await assert.rejects(within(app.injectWS('/', {}, { signal: AbortSignal.timeout(20) }), 'the signal'), { code: /^FST_WS_INJECT/ })
+})
+
+// Entry points
+
+const COUNTING = {
+  receive: { type: 'object', required: ['count'], properties: { count: { type: 'integer' } } },
+  send: { type: 'object', properties: { next: { type: 'integer' } } }
+}
+
+check('messages are validated, answered by their schema and described', async context => {
+  const { app, connect } = await serve(context, {}, async app => {
+    await app.register(asyncapi)
+    await app.register(messages)
+    app.get('/', { websocket: true, schema: { messages: COUNTING } }, async socket => {
+      for await (const { count } of socket.messages()) await socket.sendMessage({ next: count + 1, secret: 'kept' })
+    })
+  })
+  const { socket, inbox } = await connect('/')
+  for (let count = 0; count < 100; count++) socket.send(JSON.stringify({ count }))
+  for (let next = 1; next <= 100; next++) assert.equal(String(await inbox.next()), `{"next":${next}}`)
+  socket.send('{"count":"many"}')
+  assert.deepEqual(await inbox.closed, { code: 1008, reason: '/count must be integer' })
+  assert.deepEqual(Object.values(app.asyncapi().channels).map(({ address }) => address), ['/'])
+})
+
+check('what is published to a topic comes to all who subscribe, in order with what the socket sends', async context => {
+  const { app, connect } = await serve(context, {}, async app => {
+    await app.register(pubsub)
+    app.get('/', { websocket: true }, async socket => {
+      await socket.subscribe('all')
+      socket.send('subscribed')
+      socket.on('message', data => {
+        socket.send(`before ${data}`)
+        app.pubsub.publish('all', String(data))
+        socket.send(`behind ${data}`)
+      })
+    })
+  })
+  const [one, other] = [await connect('/'), await connect('/')]
+  for (const { inbox } of [one, other]) assert.equal(String(await inbox.next()), 'subscribed')
+  for (const number of [1, 2, 3]) one.socket.send(String(number))
+  for (const number of [1, 2, 3]) {
+    for (const text of [`before ${number}`, String(number), `behind ${number}`]) assert.equal(String(await one.inbox.next()), text)
+    assert.equal(String(await other.inbox.next()), String(number))
+  }
+  assert.equal(app.pubsub.count('all'), 2)
 })
 
 await runChecks(process.argv.slice(2))
