@@ -14,10 +14,11 @@ interface Extension {
   params?: { server_no_context_takeover?: boolean, server_max_window_bits?: number }
 }
 
-/** The stream that the frames of an open socket are written to. */
+/** The stream that ws writes the frames of an open socket to. Bun has one too, but what it sends itself it writes past it. */
 export function streamOf (socket: WebSocket): Duplex | undefined {
-  const { _socket: stream }: { _socket?: Duplex | null } = socket as object
-  return typeof stream?.cork === 'function' && typeof stream.writableLength === 'number' ? stream : undefined
+  const { _socket: stream, _sender: sender }: { _socket?: Duplex | null, _sender?: { _socket?: unknown } | null } = socket as object
+  if (stream == null || sender?._socket !== stream) return
+  return typeof stream.cork === 'function' && typeof stream.writableLength === 'number' ? stream : undefined
 }
 
 /** Undefined where messages are not compressed. */

@@ -35,7 +35,14 @@ t.test('gives none once the socket is closed, nor of a websocket without one', a
   const stream = streamOf(served)
   t.ok(stream === undefined || stream.destroyed)
   t.equal(streamOf({} as WebSocket), undefined)
-  t.equal(streamOf({ _socket: { cork () {} } } as unknown as WebSocket), undefined)
+  const noStream = { cork () {} }
+  t.equal(streamOf({ _socket: noStream, _sender: { _socket: noStream } } as unknown as WebSocket), undefined)
+})
+
+t.test('gives none that is not what the websocket itself writes to', async t => {
+  const { served } = await serve(t, {})
+  const { _socket: stream } = served as unknown as { _socket: unknown }
+  for (const _sender of [undefined, null, {}, { _socket: null }]) t.equal(streamOf({ _socket: stream, _sender } as unknown as WebSocket), undefined)
 })
 
 t.test('tells what was agreed on of compression', async t => {

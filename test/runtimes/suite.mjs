@@ -1021,7 +1021,7 @@ const COUNTING = {
 
 check('messages are validated, answered by their schema and described', async context => {
   const { app, connect } = await serve(context, {}, async app => {
-    await app.register(asyncapi)
+    await app.register(asyncapi, { info: { title: 'Counting', version: '1.0.0' } })
     await app.register(messages)
     app.get('/', { websocket: true, schema: { messages: COUNTING } }, async socket => {
       for await (const { count } of socket.messages()) await socket.sendMessage({ next: count + 1, secret: 'kept' })
@@ -1031,7 +1031,7 @@ check('messages are validated, answered by their schema and described', async co
   for (let count = 0; count < 100; count++) socket.send(JSON.stringify({ count }))
   for (let next = 1; next <= 100; next++) assert.equal(String(await inbox.next()), `{"next":${next}}`)
   socket.send('{"count":"many"}')
-  assert.deepEqual(await inbox.closed, { code: 1008, reason: '/count must be integer' })
+  assert.deepEqual(await inbox.closed, { code: 1008, reason: 'message/count must be integer' })
   assert.deepEqual(Object.values(app.asyncapi().channels).map(({ address }) => address), ['/'])
 })
 
