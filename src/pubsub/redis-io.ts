@@ -1,4 +1,4 @@
-// Two connections by ioredis or iovalkey.
+// A link by ioredis or iovalkey: to a Redis, or to one master of a cluster.
 
 import type { Duplex } from 'node:stream'
 import { answered, delayOf } from './redis-limit'

@@ -1,7 +1,7 @@
 // The clients of Redis that we know, by what they can do and not by their class: ioredis and iovalkey, and node-redis. Each gives
 // two connections of ours, made after the application's client: one listens, the other does all else. Neither keeps what it cannot
-// send, nor sends anything twice: what was published while Redis was away would come late, and what broke off might come twice. Of a cluster
-// there are two connections to each master.
+// send, nor sends anything twice: what was published while Redis was away would come late, and what broke off might come twice.
+// Of a cluster there are two connections to each master.
 
 import { clusterLink } from './redis-cluster'
 import type { RedisCluster } from './redis-cluster'

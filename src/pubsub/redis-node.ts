@@ -1,4 +1,4 @@
-// Two connections by node-redis.
+// A link by node-redis.
 
 import { answered, delayOf } from './redis-limit'
 import type { Argument, Link, LinkEvents } from './redis-link'
