@@ -21,6 +21,15 @@ export function streamOf (socket: WebSocket): Duplex | undefined {
   return typeof stream.cork === 'function' && typeof stream.writableLength === 'number' ? stream : undefined
 }
 
+/**
+ * Whether ws has written to that stream whatever it was given: it compresses nothing, reads no Blob, and has no message in fragments
+ * open.
+ */
+export function isIdle (socket: WebSocket): boolean {
+  const { _sender: sender }: { _sender?: { _state?: unknown, _firstFragment?: unknown } | null } = socket as object
+  return sender?._state === 0 && sender._firstFragment === true
+}
+
 /** Undefined where messages are not compressed. */
 export function deflateOf (socket: WebSocket): Deflate | undefined {
   const { _extensions: extensions }: { _extensions?: Record<string, Extension> } = socket as object

@@ -1,9 +1,13 @@
 // What is sent on a socket, for options that count it. They stand behind one another in front of send(), by functions that are
-// the same for all sockets; whoever writes a message to the stream past send() tells them by tellSent().
+// the same for all sockets; whoever writes a message to the stream past send() tells them by tellSent(), and does so only where
+// nobody else wants to see what send() is given.
 
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
 
-type Send = WebSocket['send']
+const kPlain = Symbol('fastify-wss.plain')
+const kSending = Symbol('fastify-wss.sending')
+
+type Send = WebSocket['send'] & { [kPlain]?: true }
 
 /** Called after each message, or fragment of one, with what send() was given. */
 export type Counter = (socket: WebSocket, data: unknown, options: unknown) => void
@@ -13,7 +17,7 @@ interface Sending {
   send: Send
 }
 
-const kSending = Symbol('fastify-wss.sending')
+const SEND_OF_WS = WebSocket.prototype.send
 
 type Counted = WebSocket & { [kSending]?: Sending }
 
@@ -29,10 +33,19 @@ export function tellSent (socket: WebSocket, data: unknown): void {
   if (counted[kSending] !== undefined) tell(counted, counted[kSending], data, undefined)
 }
 
-/** What send() is behind those who count: that of the class, unless somebody has replaced it. */
-export function sendBehind (socket: WebSocket): Send {
+/** Whether that send() is the one of ws, or stands in front of it for no more than the order of what goes out. */
+export function isPlain (send: Send): boolean {
+  return send === SEND_OF_WS || send[kPlain] === true
+}
+
+export function markPlain (send: Send): void {
+  Object.defineProperty(send, kPlain, { value: true })
+}
+
+/** Whether those who count are all that stands in front of it. */
+export function hasPlainSend (socket: WebSocket): boolean {
   const counted: Counted = socket
-  return counted.send === sendCounted ? sendingOf(counted).send : counted.send
+  return isPlain(counted.send === sendCounted ? sendingOf(counted).send : counted.send)
 }
 
 function standInFront (socket: WebSocket): Sending {

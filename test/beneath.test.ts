@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { WebSocket } from 'ws'
-import { deflateOf, streamOf } from '../src/beneath'
+import { deflateOf, isIdle, streamOf } from '../src/beneath'
 import { upgradeOf } from '../src/upgrade'
 import { start } from './helpers/app'
 import { checkLeaksAtEnd } from './helpers/leaks'
@@ -43,6 +43,23 @@ t.test('gives none that is not what the websocket itself writes to', async t => 
   const { served } = await serve(t, {})
   const { _socket: stream } = served as unknown as { _socket: unknown }
   for (const _sender of [undefined, null, {}, { _socket: null }]) t.equal(streamOf({ _socket: stream, _sender } as unknown as WebSocket), undefined)
+})
+
+t.test('knows whether ws has something of its own under way', async t => {
+  const { served } = await serve(t, { perMessageDeflate: { threshold: 0 } })
+  t.equal(isIdle(served), true)
+  served.send('a', { fin: false, compress: false })
+  t.equal(isIdle(served), false, 'a message in fragments')
+  served.send('b')
+  t.equal(isIdle(served), true)
+  // Each of them is nothing to bufferedAmount.
+  for (const [name, data] of [['compresses', ''], ['reads a Blob', new Blob([])]] as const) {
+    const sent = new Promise(resolve => { served.send(data as string, { compress: name === 'compresses' }, resolve) })
+    t.equal(isIdle(served), false, name)
+    await within(sent, name)
+    t.equal(isIdle(served), true)
+  }
+  t.equal(isIdle({} as WebSocket), false, 'where it is not known')
 })
 
 t.test('tells what was agreed on of compression', async t => {

@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import type { WebSocket } from 'ws'
-import { countSent, sendBehind, tellSent } from '../src/sent'
+import { WebSocket } from 'ws'
+import { countSent, hasPlainSend, isPlain, markPlain, tellSent } from '../src/sent'
 import { start, type Client } from './helpers/app'
 import { checkLeaksAtEnd } from './helpers/leaks'
 import { within } from './helpers/limit'
 
 checkLeaksAtEnd(t)
 
-async function connect (t: Test): Promise<Client & { served: WebSocket }> {
-  const running = await start(t, app => { app.get('/', { websocket: true }, () => {}) })
+async function connect (t: Test, websocket: object = {}): Promise<Client & { served: WebSocket }> {
+  const running = await start(t, { websocket }, app => { app.get('/', { websocket: true }, () => {}) })
   const connected = once(running.app.websocketServer, 'connection')
   const client = await running.connect()
   const [served] = await within(connected, 'the connection')
@@ -48,14 +48,24 @@ t.test('tells of a message that went past send(), where somebody counts', async 
   t.same(counted, [[true, 'x', undefined]])
 })
 
-t.test('knows the send() behind those who count, and one that somebody has put there', async t => {
+t.test('knows whether somebody but those who count wants to see what send() is given', async t => {
   const { served } = await connect(t)
-  const { send } = served
-  t.equal(sendBehind(served), send)
+  t.ok(hasPlainSend(served))
   countSent(served, () => {})
-  t.not(served.send, send)
-  t.equal(sendBehind(served), send)
-  const mine = (): void => {}
-  served.send = mine
-  t.equal(sendBehind(served), mine)
+  t.not(served.send, WebSocket.prototype.send)
+  t.ok(hasPlainSend(served))
+  served.send = () => {}
+  t.notOk(hasPlainSend(served))
+})
+
+t.test('a send() that is marked is taken for that of ws', async t => {
+  class Mine extends WebSocket {
+    override send (...args: unknown[]): void { Reflect.apply(super.send, this, args) }
+  }
+  t.notOk(isPlain(Mine.prototype.send))
+  markPlain(Mine.prototype.send)
+  t.ok(isPlain(Mine.prototype.send))
+  const { served } = await connect(t, { options: { WebSocket: Mine } })
+  countSent(served, () => {})
+  t.ok(hasPlainSend(served))
 })

@@ -34,7 +34,7 @@ export class Hub implements PubSub {
   readonly topics: Topics
   readonly delivery: Delivery
   readonly outbound: Outbound
-  readonly terms: Omit<Terms, 'send'>
+  readonly terms: Terms
   readonly #log: FastifyBaseLogger
   readonly #node = newNodeId()
   readonly #interests: Interests | undefined

@@ -1,15 +1,15 @@
 // One socket as a hub writes to it. A frame goes straight to the stream, with all others of its tick, where nothing of the
 // socket's own is under way; what the application sends in that tick goes out behind what was published before it. Otherwise
-// the message goes by socket.send(), behind what ws still deflates or reads (bufferedAmount tells, except of what is empty:
-// that is counted). Between the fragments of a message there is no place for another one: it waits for the last.
+// the message goes by socket.send(), behind what ws still deflates or reads. Between the fragments of a message there is no place
+// for another one: it waits for the last.
 
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { limitBacklog, mindBacklog } from '../backlog'
 import type { BacklogSettings } from '../backlog'
-import { deflateOf, streamOf } from '../beneath'
+import { deflateOf, isIdle, streamOf } from '../beneath'
 import { endWith } from '../ending'
-import { sendBehind, tellSent } from '../sent'
+import { hasPlainSend, tellSent } from '../sent'
 import type { SocketClass } from '../socket-class'
 import type { Batch } from './batch'
 import { UNSHARED } from './message'
@@ -22,8 +22,6 @@ export interface Terms {
   ticks: Ticks
   websocketServer: WebSocketServer
   slowConsumer: BacklogSettings | undefined
-  /** send() of the hub's sockets where it is that of ws: any other one wants to see what is sent. */
-  send: WebSocket['send'] | undefined
 }
 
 // Bytes that may wait for the last fragment of a message.
@@ -58,8 +56,6 @@ export class Member {
   readonly stream: Duplex | undefined
   /** In the order in which it subscribed. */
   topics: Topic[] = []
-  /** Empty messages of the application that ws has not written yet. */
-  emptyUnderWay = 0
   readonly #terms: Terms
   readonly #windowBits: number
   /** Of this tick. */
@@ -131,9 +127,9 @@ export class Member {
 
   // While there is a batch nothing else has begun: whatever the application sends makes it give way.
   #isClear (bufferedAmount: number): boolean {
-    if (sendBehind(this.socket) !== this.#terms.send) return false
+    if (!hasPlainSend(this.socket)) return false
     if (this.#batch !== undefined) return true
-    return this.stream !== undefined && this.emptyUnderWay === 0 && bufferedAmount === this.stream.writableLength
+    return this.stream !== undefined && isIdle(this.socket) && bufferedAmount === this.stream.writableLength
   }
 
   #writeFrame (message: Message, bufferedAmount: number): void {

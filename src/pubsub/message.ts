@@ -3,6 +3,7 @@
 // any client may get a message uncompressed.
 
 import { constants, deflateRawSync } from 'node:zlib'
+import { BINARY, frameOf, TEXT } from '../frame'
 
 /** What the frames of a hub go by. */
 export interface Compression {
@@ -25,8 +26,6 @@ const LOOKAHEAD = 262
 const SYMBOLS = 6
 const DEFAULT_MEM_LEVEL = 8
 
-const TEXT = 0x81
-const BINARY = 0x82
 const COMPRESSED = 0x40
 const TRAILER = 4
 
@@ -77,18 +76,6 @@ export class Message {
     if (body.length >= this.bytes.length) return this.#plainFrame()
     return frameOf((this.options.binary ? BINARY : TEXT) | COMPRESSED, body)
   }
-}
-
-function frameOf (first: number, body: Buffer): Buffer {
-  const { length } = body
-  const extended = length < 126 ? 0 : length < 65_536 ? 2 : 8
-  const frame = Buffer.allocUnsafe(2 + extended + length)
-  frame[0] = first
-  frame[1] = extended === 0 ? length : extended === 2 ? 126 : 127
-  if (extended === 2) frame.writeUInt16BE(length, 2)
-  if (extended === 8) frame.writeBigUInt64BE(BigInt(length), 2)
-  body.copy(frame, 2 + extended)
-  return frame
 }
 
 /** Bits of the smallest window that sees so many bytes whole. */

@@ -6,21 +6,11 @@ import { parseFrame } from '../helpers/frames'
 const ALL = { threshold: 0, limit: 100_000 }
 const TRAILER = Buffer.of(0, 0, 0xff, 0xff)
 
-for (const length of [0, 1, 125, 126, 65_535, 65_536, 100_000]) {
-  t.test(`frames ${length} bytes`, async t => {
-    const bytes = Buffer.alloc(length, 'x')
-    const frame = new Message(bytes, true, undefined).frame(UNSHARED)
-    const parsed = parseFrame(frame)
-    t.equal(parsed?.used, frame.length)
-    t.match(parsed?.value, { fin: true, rsv: 0, opcode: 2, masked: false })
-    t.ok(parsed?.value.payload.equals(bytes))
-  })
-}
-
 t.test('text is text, and is built once', async t => {
   const message = new Message('grün', false, ALL)
-  t.equal(message.frame(UNSHARED)[0], 0x81)
+  t.match(parseFrame(message.frame(UNSHARED))?.value, { fin: true, rsv: 0, opcode: 1, payload: Buffer.from('grün') })
   t.equal(message.frame(UNSHARED), message.frame(UNSHARED))
+  t.match(parseFrame(new Message(Buffer.of(1), true, ALL).frame(UNSHARED))?.value, { opcode: 2, payload: Buffer.of(1) })
   t.equal(message.bytes, message.bytes)
   t.same(message.options, { binary: false, compress: false })
 })
