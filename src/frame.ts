@@ -15,3 +15,11 @@ export function frameOf (first: number, body: Uint8Array): Buffer {
   frame.set(body, 2 + extended)
   return frame
 }
+
+/** The same as a string that is to be written as latin1, where the text is ASCII: the system takes it without a Buffer between. */
+export function frameOfText (first: number, text: string): string | Buffer {
+  const { length } = text
+  if (length > 65_535 || Buffer.byteLength(text) !== length) return frameOf(first, Buffer.from(text))
+  const head = length < 126 ? String.fromCharCode(first, length) : String.fromCharCode(first, 126, length >> 8, length & 0xff)
+  return head + text
+}
