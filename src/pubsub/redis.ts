@@ -1,16 +1,15 @@
-// The entry point fastify-wss/pubsub/redis: the engine that is Redis. A topic is a channel; with a history also a stream of the
-// same name, to which a script adds and which it publishes from at once, so that both have one order. When Redis comes back, all
-// topics are subscribed to again before it is said to be up.
+// The entry point fastify-wss/pubsub/redis: the engine that is Redis. A topic is a channel. When Redis comes back, all topics are
+// subscribed to again before it is said to be up.
 
-import type { Engine, EngineContext, HistoryPage } from '../../types/pubsub'
+import type { Engine, EngineContext } from '../../types/pubsub'
 import type { RedisOptions } from '../../types/pubsub-redis'
 import { BOOLEAN, check, checkKeys, fail } from '../check'
 import type { Rule } from '../check'
 import { clearTimeout, setTimeout } from '../clock'
 import { FST_WS_PUBSUB_UNAVAILABLE } from '../errors'
-import { START } from './ids'
 import { readHistory } from './memory'
 import type { Kept } from './memory'
+import { openPublished, RedisHistory } from './redis-history'
 import { isRedisClient, linkTo, prefixOf } from './redis-link'
 import type { Link, RedisClient } from './redis-link'
 
@@ -20,17 +19,6 @@ const STRING: Rule = { isValid: value => typeof value === 'string', text: 'must 
 const CHUNK = 1000
 // Milliseconds until Redis is asked again where it was there and refused.
 const RETRY = 500
-// Before any id, and none of a message.
-const NOTHING = '0-0'
-
-const ADD_AND_PUBLISH = `
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], '*', 'm', ARGV[1])
-local time = redis.call('TIME')
-redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[3]))
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return redis.call(ARGV[4], KEYS[1], id .. ' ' .. ARGV[1])
-`
-
 export function redis (options: RedisOptions): Engine {
   checkKeys('redis', options, ['client', 'prefix', 'history', 'lazy'])
   const { client, prefix, lazy } = options
@@ -43,10 +31,9 @@ export function redis (options: RedisOptions): Engine {
 class RedisEngine implements Engine {
   readonly name = 'redis'
   readonly ordering: Engine['ordering']
-  readonly history: Engine['history']
+  readonly history: RedisHistory | undefined
   readonly #client: RedisClient
   readonly #prefix: string
-  readonly #kept: Kept | undefined
   readonly #isLazy: boolean
   readonly #topics = new Set<string>()
   readonly #waiting = new Set<() => void>()
@@ -61,10 +48,9 @@ class RedisEngine implements Engine {
   constructor (client: RedisClient, prefix: string, kept: Kept | undefined, isLazy: boolean) {
     this.#client = client
     this.#prefix = prefix
-    this.#kept = kept
     this.#isLazy = isLazy
     this.ordering = kept === undefined ? 'local' : 'engine'
-    this.history = kept && { read: this.#read, last: this.#last }
+    this.history = kept && new RedisHistory(kept, prefix, async args => await this.#link?.command(args))
   }
 
   async start (context: EngineContext): Promise<void> {
@@ -103,9 +89,8 @@ class RedisEngine implements Engine {
     const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
     const channel = this.#prefix + topic
     const { publishing } = this.#link
-    if (this.#kept === undefined || topic === '') return Number(await this.#link.command([publishing, channel, bytes]))
-    const { maxLength, maxAge } = this.#kept
-    return Number(await this.#link.command(['EVAL', ADD_AND_PUBLISH, '1', channel, bytes, String(maxLength), String(maxAge), publishing]))
+    const isKept = this.history !== undefined && topic !== ''
+    return Number(await this.#link.command(isKept ? this.history.publishCommand(publishing, channel, bytes) : [publishing, channel, bytes]))
   }
 
   async close (): Promise<void> {
@@ -177,32 +162,11 @@ class RedisEngine implements Engine {
 
   readonly #onMessage = (channel: string, bytes: Buffer): void => {
     const topic = channel.slice(this.#prefix.length)
-    if (this.#kept === undefined || topic === '') {
+    if (this.history === undefined || topic === '') {
       this.#context?.deliver(topic, bytes)
       return
     }
-    const space = bytes.indexOf(0x20)
-    this.#context?.deliver(topic, bytes.subarray(space + 1), space < 0 ? START : bytes.toString('latin1', 0, space))
-  }
-
-  readonly #read = async (topic: string, after: string, limit: number): Promise<HistoryPage> => {
-    const key = this.#prefix + topic
-    const [page, first] = await Promise.all([
-      this.#link?.command(['XRANGE', key, `(${after}`, '+', 'COUNT', String(limit)]),
-      this.#link?.command(['XRANGE', key, '-', after, 'COUNT', '1'])
-    ]) as [Array<[Buffer, [Buffer, Buffer]]>, unknown[]]
-    const messages = page.map(([id, [, message]]) => ({ id: id.toString(), message }))
-    const isComplete = after === START || first.length > 0 || (after === NOTHING && await this.#isUntrimmed(key))
-    return { messages, isComplete }
-  }
-
-  async #isUntrimmed (key: string): Promise<boolean> {
-    const length = Number(await this.#link?.command(['XLEN', key]))
-    return this.#kept !== undefined && length < this.#kept.maxLength
-  }
-
-  readonly #last = async (topic: string): Promise<string> => {
-    const [last] = await this.#link?.command(['XREVRANGE', this.#prefix + topic, '+', '-', 'COUNT', '1']) as Array<[Buffer]>
-    return last?.[0].toString() ?? NOTHING
+    const { id, message } = openPublished(bytes)
+    this.#context?.deliver(topic, message, id)
   }
 }

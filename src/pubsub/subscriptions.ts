@@ -5,19 +5,15 @@ import type { FastifyRequest } from 'fastify'
 import { inspect } from 'node:util'
 import type { WebSocket } from 'ws'
 import type { RouteSocket } from '../../types'
-import type { Engine, Subscribed, SubscribeOptions } from '../../types/pubsub'
+import type { Subscribed, SubscribeOptions } from '../../types/pubsub'
 import { FST_WS_PUBSUB_CANCELLED, FST_WS_PUBSUB_INVALID_ID, FST_WS_PUBSUB_NO_HISTORY, FST_WS_PUBSUB_NOT_OPEN, FST_WS_PUBSUB_REFUSED } from '../errors'
 import { CatchUp } from './catch-up'
-import { Content } from './content'
-import { unseal } from './envelope'
 import type { Hub } from './hub'
 import { isId } from './ids'
 import type { Member } from './member'
 import { checkTopic } from './options'
-import { Heard } from './sequences'
+import { replay } from './replay'
 import type { Topic } from './topic'
-
-type History = NonNullable<Engine['history']>
 
 /** Of a member that is under way to a topic. */
 interface Attempt {
@@ -25,7 +21,6 @@ interface Attempt {
   result: Promise<Subscribed>
 }
 
-const PAGE = 100
 const PLAIN: Subscribed = { replayed: 0, gap: false }
 
 export class Subscriptions {
@@ -134,7 +129,7 @@ export class Subscriptions {
     topic.catchUps ??= new Set()
     topic.catchUps.add(catchUp)
     try {
-      const result = await this.#replay(catchUp, topic, () => { check(member, topic.name, attempt) })
+      const result = await replay(this.#hub, topic, catchUp, () => { check(member, topic.name, attempt) })
       member.join(topic)
       catchUp.goLive()
       return result
@@ -142,32 +137,6 @@ export class Subscriptions {
       topic.catchUps.delete(catchUp)
       throw error
     }
-  }
-
-  async #replay (catchUp: CatchUp, topic: Topic, checkStill: () => void): Promise<Subscribed> {
-    const { engine } = this.#hub.settings
-    const heard = new Heard()
-    let gap = false
-    for (let replayed = 0; ;) {
-      const page = await (engine.history as History).read(topic.name, catchUp.floor, PAGE).catch(error => { throw this.#hub.outbound.unavailable(error) })
-      checkStill()
-      if (!page.isComplete) {
-        gap = true
-        this.#hub.tellGap([topic.name], { reason: 'history', socket: catchUp.member.socket as RouteSocket })
-      }
-      for (const { id, message } of page.messages) if (this.#give(catchUp, topic, heard, id, message)) replayed++
-      if (page.messages.length < PAGE) return { replayed, gap }
-    }
-  }
-
-  #give (catchUp: CatchUp, topic: Topic, heard: Heard, id: string, bytes: Uint8Array): boolean {
-    catchUp.floor = id
-    const envelope = unseal(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-    if (envelope === undefined || !heard.hear(envelope.node, envelope.sequence)) return false
-    const message = this.#hub.delivery.messageOf(topic, Content.received(envelope.flags, envelope.payload), id)
-    if (message === undefined) return false
-    catchUp.give(id, message)
-    return true
   }
 }
 

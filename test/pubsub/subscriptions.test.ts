@@ -1,27 +1,13 @@
 import type { FastifyRequest } from 'fastify'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { RouteSocket } from '../../types'
-import type { Gap, PubSubOptions } from '../../types/pubsub'
 import { memory } from '../../src/pubsub'
-import type { Running } from '../helpers/app'
-import { Bus, type BusEngine } from '../helpers/bus'
 import { deferred } from '../helpers/deferred'
 import { checkLeaksAtEnd } from '../helpers/leaks'
 import { until } from '../helpers/limit'
-import { connectPair, startPubSub, type Pair } from '../helpers/pubsub'
+import { onBus, pairOn } from '../helpers/pubsub-bus'
 
 checkLeaksAtEnd(t)
-
-async function pairOn (t: Test, pubsub: PubSubOptions): Promise<Pair & { running: Running }> {
-  const running = await startPubSub(t, { pubsub })
-  return { ...await connectPair(t, running), running }
-}
-
-async function onBus (t: Test, options: { history?: boolean, pubsub?: PubSubOptions } = {}): Promise<Pair & { running: Running, engine: BusEngine, bus: Bus }> {
-  const bus = new Bus()
-  const engine = bus.engine({ history: options.history })
-  return { ...await pairOn(t, { engine, ...options.pubsub }), engine, bus }
-}
 
 t.test('asks whether a socket may, once for each subscription, with its request', async t => {
   const asked: unknown[][] = []
@@ -128,37 +114,6 @@ t.test('after unsubscribe() nothing more is queued', async t => {
   t.same([String(await inbox.next()), String(await inbox.next())], ['1', 'end'])
 })
 
-t.test('gives what was missed, then goes live, without a hole or a repetition', async t => {
-  const { served, inbox, running, engine, bus } = await onBus(t, { history: true, pubsub: { serialize: (message, { id }) => `${id} ${message}` } })
-  const { pubsub } = running.app
-  for (let i = 1; i <= 250; i++) await pubsub.publish('a', `${i}`)
-  const after = String(bus.log.get('a')?.[9]?.id)
-  let reads = 0
-  engine.onRead = async () => { await pubsub.publish('a', `${250 + ++reads}`) }
-  t.same(await served.subscribe('a', { after }), { replayed: 243, gap: false })
-  t.equal(pubsub.count('a'), 1)
-  await pubsub.publish('a', '254')
-  const got: string[] = []
-  for (let i = 11; i <= 254; i++) got.push(String(await inbox.next()))
-  t.same(got, Array.from({ length: 244 }, (_, i) => `1-${i + 11} ${i + 11}`))
-  await served.subscribe('a', { after: '0' })
-  served.send('end')
-  t.equal(String(await inbox.next()), 'end', 'who subscribes already gets nothing twice')
-})
-
-t.test('says where the history does not go back that far, and goes live', async t => {
-  const gaps: unknown[] = []
-  const { served, inbox, running } = await pairOn(t, { engine: memory({ history: { maxLength: 2 } }), onGap (topics: string[] | true, gap: Gap) { gaps.push([topics, gap]) }, serialize: (message, { id }) => `${id} ${message}` })
-  const { pubsub } = running.app
-  const ids: string[] = []
-  pubsub.on('a', (_message, { id }) => { ids.push(String(id)) })
-  for (let i = 1; i <= 5; i++) await pubsub.publish('a', `${i}`)
-  t.same(await served.subscribe('a', { after: String(ids[0]) }), { replayed: 2, gap: true })
-  t.same(gaps, [[['a'], { reason: 'history', socket: served }]])
-  await pubsub.publish('a', '6')
-  for (let i = 4; i <= 6; i++) t.equal(String(await inbox.next()), `${ids[i - 1]} ${i}`)
-})
-
 t.test('a replay that fails, is cancelled or loses its client leaves nothing behind', async t => {
   const { served, engine, running } = await onBus(t, { history: true })
   const { pubsub } = running.app
@@ -171,17 +126,6 @@ t.test('a replay that fails, is cancelled or loses its client leaves nothing beh
   await t.rejects(served.subscribe('a', { after: '0' }), { code: 'FST_WS_PUBSUB_NOT_OPEN' })
   t.equal(pubsub.count('a'), 0)
   t.equal(pubsub.stats.topics, 0)
-})
-
-t.test('what the history has twice, or is not ours, or cannot be made a message of, is left out', async t => {
-  const { served, inbox, running, bus } = await onBus(t, { history: true, pubsub: { serialize (message) { if (message === 'bad') throw new Error('bad'); return String(message) } } })
-  const { pubsub } = running.app
-  for (const text of ['1', 'bad', '2']) await pubsub.publish('a', text)
-  bus.keep('a', bus.log.get('a')?.[0]?.message ?? Buffer.alloc(0))
-  bus.keep('a', Buffer.from('not ours'))
-  await pubsub.publish('a', '3')
-  t.same(await served.subscribe('a', { after: '0' }), { replayed: 3, gap: false })
-  t.same([String(await inbox.next()), String(await inbox.next()), String(await inbox.next())], ['1', '2', '3'])
 })
 
 t.test('a socket that leaves while it catches up is gone', async t => {
