@@ -22,8 +22,11 @@ export interface Terms {
 
 /** One connection to a client that has many streams. */
 export interface Carrier {
-  /** No upgrade is accepted any more: it ends after the last of its websockets. Settles then. */
-  end: () => Promise<void>
+  /**
+   * No upgrade is accepted any more: it ends after the last of its websockets. Settles then. A client that takes nothing of what is
+   * still to be sent, for so many milliseconds from then on, is cut.
+   */
+  end: (patience: number) => Promise<void>
 }
 
 const kUpgrade = Symbol('fastify-wss.upgrade')

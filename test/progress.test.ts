@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { connect as connectHttp2, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
+import { connect as connectSecure, createServer as createSecureServer } from 'node:tls'
 import { bytesReceived, bytesUnsent } from '../src/progress'
+import { certificate } from './helpers/certificate'
 import { checkLeaksAtEnd } from './helpers/leaks'
 import { until } from './helpers/limit'
 
@@ -11,30 +13,33 @@ checkLeaksAtEnd(t)
 
 const MANY = 32 * 1024 * 1024
 
-t.test('tells what moves on a connection', async t => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const connected = once(server, 'connection')
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  const [socket]: Socket[] = await connected
-  t.teardown(() => { client.destroy(); socket?.destroy(); server.close() })
-  if (socket === undefined) return t.fail('no connection')
+for (const isSecure of [false, true]) {
+  t.test(`tells what moves on a connection${isSecure ? ' of TLS' : ''}`, async t => {
+    const server = (isSecure ? createSecureServer(certificate) : createServer()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const connected = once(server, isSecure ? 'secureConnection' : 'connection')
+    const { port } = server.address() as AddressInfo
+    const client = isSecure ? connectSecure({ port, host: '127.0.0.1', ca: certificate.cert }) : connect(port, '127.0.0.1')
+    const [socket]: Socket[] = await connected
+    t.teardown(() => { client.destroy(); socket?.destroy(); server.close() })
+    if (socket === undefined) return t.fail('no connection')
 
-  t.equal(bytesReceived(socket), 0)
-  client.write('12345')
-  socket.resume()
-  await until(() => bytesReceived(socket) === 5, 'five bytes')
+    t.equal(bytesReceived(socket), 0)
+    client.write('12345')
+    socket.resume()
+    await until(() => bytesReceived(socket) === 5, 'five bytes')
 
-  t.equal(bytesUnsent(socket), 0)
-  socket.write(Buffer.alloc(MANY))
-  const unsent = bytesUnsent(socket)
-  t.ok(unsent > 0 && unsent <= MANY)
-  client.resume()
-  await until(() => bytesUnsent(socket) < unsent && bytesUnsent(socket) > 0, 'some progress')
-  await until(() => bytesUnsent(socket) === 0, 'the end')
-  socket.destroy()
-  t.equal(bytesUnsent(socket), 0)
-})
+    t.equal(bytesUnsent(socket), 0)
+    socket.write(Buffer.alloc(MANY))
+    const unsent = bytesUnsent(socket)
+    t.ok(unsent > 0 && (isSecure || unsent <= MANY))
+    client.resume()
+    await until(() => bytesUnsent(socket) < unsent && bytesUnsent(socket) > 0, 'some progress')
+    await until(() => bytesUnsent(socket) === 0, 'the end')
+    socket.destroy()
+    t.equal(bytesUnsent(socket), 0)
+  })
+}
 
 t.test('tells what moves on a stream of HTTP/2', async t => {
   const server = createHttp2Server(() => {}).listen(0, '127.0.0.1')

@@ -1,9 +1,17 @@
 // A session of HTTP/2 that carries websockets, beside whatever else it carries. As long as it has one, silence is no reason to
 // end it: Fastify's http2SessionTimeout and connectionTimeout count again from the end of the last. Once no upgrade is accepted
-// any more, it ends (GOAWAY) when the last one is gone; other streams are finished first.
+// any more, it ends (GOAWAY) when the last one is gone; other streams are finished first, for a client that takes anything. One that
+// does not would keep its session, and so the server, for ever.
 
 import type { Http2Session, ServerHttp2Stream } from 'node:http2'
+import { clearInterval, setInterval } from '../clock'
+import { bytesUnsent } from '../progress'
 import type { Carrier, Terms } from '../upgrade'
+
+// Milliseconds. The buffers of the system make progress come in steps.
+const LEAST_PATIENCE = 1000
+// How often it is looked for within the patience.
+const LOOKS = 4
 
 const carriers = new WeakMap<Http2Session, WebsocketSession>()
 
@@ -19,15 +27,22 @@ export function carryWebsocket (stream: ServerHttp2Stream, terms: Terms): void {
 
 class WebsocketSession implements Carrier {
   readonly #session: Http2Session
+  readonly #cut: () => Promise<void>
   readonly #terms = new Set<Terms>()
   #websockets = 0
   #timeout = 0
   #isEnding = false
+  #isClosed = false
+  #patience = 0
+  #timer: NodeJS.Timeout | undefined
   readonly #onLast: Array<() => void> = []
 
   constructor (session: Http2Session) {
     this.#session = session
+    this.#cut = cutterOf(session)
     session.once('close', () => {
+      this.#isClosed = true
+      clearInterval(this.#timer)
       for (const { carriers } of this.#terms) carriers.delete(this)
     })
   }
@@ -42,8 +57,9 @@ class WebsocketSession implements Carrier {
     stream.once('close', this.#onWebsocketClosed)
   }
 
-  end (): Promise<void> {
+  end (patience: number): Promise<void> {
     this.#isEnding = true
+    this.#patience = Math.max(patience, LEAST_PATIENCE)
     return new Promise(resolve => {
       this.#onLast.push(resolve)
       if (this.#websockets === 0) this.#finish()
@@ -52,7 +68,19 @@ class WebsocketSession implements Carrier {
 
   #finish (): void {
     if (!this.#session.closed) this.#session.close()
+    if (!this.#isClosed) this.#timer ??= this.#watchClient()
     for (const resolve of this.#onLast.splice(0)) resolve()
+  }
+
+  #watchClient (): NodeJS.Timeout {
+    let before = unsentOn(this.#session)
+    let looks = 0
+    return setInterval(() => {
+      const unsent = unsentOn(this.#session)
+      looks = unsent !== undefined && unsent === before ? looks + 1 : 0
+      before = unsent
+      if (looks === LOOKS) this.#cut().catch(() => {})
+    }, this.#patience / LOOKS).unref()
   }
 
   readonly #onWebsocketClosed = (): void => {
@@ -65,4 +93,16 @@ class WebsocketSession implements Carrier {
 /** Milliseconds. Node documents the property on a net.Socket, and sets it on a session in the same function. */
 function timeoutOf (session: Http2Session): number {
   return Number(Reflect.get(session, 'timeout')) || 0
+}
+
+/** Undefined where nothing waits. Otherwise another one whenever the system has taken some. */
+function unsentOn ({ destroyed, socket, state }: Http2Session): string | undefined {
+  if (destroyed) return 'what it was when it was destroyed'
+  const unsent = bytesUnsent(socket)
+  return unsent > 0 || Number(state.outboundQueueSize) > 0 ? `${unsent} of ${socket.bytesWritten}` : undefined
+}
+
+// Once it is closed, a session waits for what is to be sent, also when it is destroyed; and its socket has no destroy() for us.
+function cutterOf ({ socket }: Http2Session): () => Promise<void> {
+  return socket[Symbol.asyncDispose].bind(socket)
 }

@@ -1,11 +1,13 @@
 // HTTP/2 as bytes (RFC 9113 section 4, RFC 7541 section 6.2.2): what Node's client would not send.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { connect as connectSecure } from 'node:tls'
 import type { Test } from 'tap'
 import { ByteReader } from './byte-reader'
+import { certificate } from './certificate'
 import { LIMIT } from './limit'
 
-export const FRAMES = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goaway: 7 } as const
+export const FRAMES = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goaway: 7, window: 8 } as const
 
 export interface Http2Frame {
   type: number;
@@ -31,6 +33,17 @@ export function http2Frame (type: keyof typeof FRAMES, id: number, payload: Uint
 export function headersFrame (id: number, fields: Array<[name: string, value: string]> = CONNECT): Buffer {
   const block = fields.flatMap(([name, value]) => [0, name.length, ...Buffer.from(name), value.length, ...Buffer.from(value)])
   return http2Frame('headers', id, Buffer.from(block), 4)
+}
+
+/** As much as there can be, for the session and for each of its streams: SETTINGS_INITIAL_WINDOW_SIZE, and WINDOW_UPDATE. */
+export function widestWindows (): Buffer {
+  const most = 2 ** 31 - 1
+  const setting = Buffer.alloc(6)
+  setting.writeUInt16BE(4)
+  setting.writeUInt32BE(most, 2)
+  const increment = Buffer.alloc(4)
+  increment.writeUInt32BE(most - 65_535)
+  return Buffer.concat([http2Frame('settings', 0, setting), http2Frame('window', 0, increment)])
 }
 
 /** RST_STREAM. */
@@ -74,9 +87,9 @@ export class RawSession {
 }
 
 /** A raw session whose preface is sent; destroyed at the test's end. */
-export async function openRawSession (t: Test, { port }: { port: number }): Promise<RawSession> {
-  const socket = connect(port, '127.0.0.1')
+export async function openRawSession (t: Test, { port, isSecure = false }: { port: number, isSecure?: boolean }): Promise<RawSession> {
+  const socket = isSecure ? connectSecure({ port, host: '127.0.0.1', ca: certificate.cert, ALPNProtocols: ['h2'] }) : connect(port, '127.0.0.1')
   t.teardown(() => { socket.destroy() })
-  await once(socket, 'connect')
+  await once(socket, isSecure ? 'secureConnect' : 'connect')
   return new RawSession(socket).write(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), http2Frame('settings', 0))
 }

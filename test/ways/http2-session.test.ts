@@ -1,13 +1,15 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { once } from 'node:events'
 import { createServer, type ServerHttp2Session } from 'node:http2'
 import type { FastifyInstance } from 'fastify'
+import { bytesUnsent } from '../../src/progress'
 import type { Terms } from '../../src/upgrade'
 import { carryWebsocket } from '../../src/ways/http2-session'
-import { start } from '../helpers/app'
+import { start, type Running } from '../helpers/app'
 import { deferred } from '../helpers/deferred'
 import { closeFrame, frame } from '../helpers/frames'
 import { answerTo, closed, connectStream, framesOf, openSession, responseTo } from '../helpers/http2-clients'
+import { FRAMES, headersFrame, openRawSession, type RawSession, widestWindows } from '../helpers/http2-frames'
 import { checkLeaksAtEnd } from '../helpers/leaks'
 import { LIMIT, until, within } from '../helpers/limit'
 
@@ -119,6 +121,78 @@ t.test('cuts one websocket after the other where the client does not answer', as
   await t.resolves(within(running.app.close(), 'app.close()'))
   t.same(await Promise.all(ends), [8, 8])
 })
+
+t.test('leaves a client alone that has nothing to take', async t => {
+  const hook = deferred()
+  const running = await start(t, { over: 'h2c', websocket: { shutdown: { timeout: 50 } }, fastify: { forceCloseConnections: false } }, app => {
+    declare(app)
+    app.get('/slow', async () => {
+      await hook.promise
+      return 'slow'
+    })
+  })
+  const session = await openSession(t, running)
+  const slow = responseTo(session.request({ ':path': '/slow' }))
+  await answerTo(connectStream(session))
+  const closing = running.app.close()
+  // Longer than the patience.
+  await new Promise(resolve => { setTimeout(resolve, 1500) })
+  hook.resolve()
+  t.equal((await slow).body, 'slow')
+  await t.resolves(within(closing, 'app.close()'))
+})
+
+for (const over of ['h2c', 'h2'] as const) {
+  t.test(`cuts a client that takes nothing any more, which would keep the session and the server (${over})`, async t => {
+    const { running, session } = await stall(t, over)
+    t.ok(bytesUnsent(session.socket) > 0)
+    await t.resolves(within(running.app.close(), 'app.close()'))
+    t.equal(session.destroyed, true)
+  })
+
+  t.test(`also where somebody has destroyed the session, which waits for it all the same (${over})`, async t => {
+    const { running, session } = await stall(t, over)
+    const closing = running.app.close()
+    await until(() => session.closed, 'the end of the websocket')
+    session.destroy()
+    await t.resolves(within(closing, 'app.close()'))
+  })
+
+  t.test(`but not one that goes on reading, however slowly (${over})`, async t => {
+    const { running, client, session } = await stall(t, over)
+    const closing = running.app.close()
+    // Longer than the patience.
+    for (let i = 0; i < 10; i++) {
+      await readSome(client)
+      await new Promise(resolve => { setTimeout(resolve, 200) })
+      t.equal(session.destroyed, false)
+    }
+    client.socket.resume()
+    await t.resolves(within(closing, 'app.close()'))
+  })
+}
+
+/** So much that the system takes more of what waits behind it. */
+async function readSome ({ socket }: RawSession): Promise<void> {
+  const end = socket.bytesRead + 4 * 1024 * 1024
+  socket.resume()
+  while (socket.bytesRead < end) await within(once(socket, 'data'), 'more')
+  socket.pause()
+}
+
+/** A client that reads nothing any more of the much that its websocket is sent. */
+async function stall (t: Test, over: 'h2c' | 'h2'): Promise<{ running: Running, client: RawSession, session: ServerHttp2Session }> {
+  const running = await start(t, { over, websocket: { shutdown: { timeout: 100 } } }, app => {
+    app.get('/', { websocket: true }, socket => { for (let i = 0; i < 64; i++) socket.send(Buffer.alloc(1024 * 1024)) })
+  })
+  const served = once(running.server, 'session')
+  const client = await openRawSession(t, { port: running.port, isSecure: over === 'h2' })
+  const [session] = await within(served, 'the session')
+  client.write(widestWindows(), headersFrame(1))
+  await client.next(({ type }) => type === FRAMES.headers)
+  client.socket.pause()
+  return { running, client, session }
+}
 
 function declare (app: FastifyInstance): void {
   app.get('/', { websocket: true }, () => {})
