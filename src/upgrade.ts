@@ -24,7 +24,7 @@ export interface Terms {
 export interface Carrier {
   /**
    * No upgrade is accepted any more: it ends after the last of its websockets. Settles then. A client that takes nothing of what is
-   * still to be sent, for so many milliseconds from then on, is cut.
+   * to be sent, for so many milliseconds, is cut behind that.
    */
   end: (patience: number) => Promise<void>
 }

@@ -1,7 +1,7 @@
 // A session of HTTP/2 that carries websockets, beside whatever else it carries. As long as it has one, silence is no reason to
 // end it: Fastify's http2SessionTimeout and connectionTimeout count again from the end of the last. Once no upgrade is accepted
-// any more, it ends (GOAWAY) when the last one is gone; other streams are finished first, for a client that takes anything. One that
-// does not would keep its session, and so the server, for ever.
+// any more, it ends (GOAWAY) when the last one is gone; other streams are finished first, for a client that takes anything. One
+// that does not would keep its session, and so the server, for ever.
 
 import type { Http2Session, ServerHttp2Stream } from 'node:http2'
 import { clearInterval, setInterval } from '../clock'
@@ -32,8 +32,6 @@ class WebsocketSession implements Carrier {
   #websockets = 0
   #timeout = 0
   #isEnding = false
-  #isClosed = false
-  #patience = 0
   #timer: NodeJS.Timeout | undefined
   readonly #onLast: Array<() => void> = []
 
@@ -41,7 +39,6 @@ class WebsocketSession implements Carrier {
     this.#session = session
     this.#cut = cutterOf(session)
     session.once('close', () => {
-      this.#isClosed = true
       clearInterval(this.#timer)
       for (const { carriers } of this.#terms) carriers.delete(this)
     })
@@ -59,7 +56,7 @@ class WebsocketSession implements Carrier {
 
   end (patience: number): Promise<void> {
     this.#isEnding = true
-    this.#patience = Math.max(patience, LEAST_PATIENCE)
+    this.#timer ??= this.#watchClient(Math.max(patience, LEAST_PATIENCE))
     return new Promise(resolve => {
       this.#onLast.push(resolve)
       if (this.#websockets === 0) this.#finish()
@@ -68,19 +65,18 @@ class WebsocketSession implements Carrier {
 
   #finish (): void {
     if (!this.#session.closed) this.#session.close()
-    if (!this.#isClosed) this.#timer ??= this.#watchClient()
     for (const resolve of this.#onLast.splice(0)) resolve()
   }
 
-  #watchClient (): NodeJS.Timeout {
+  #watchClient (patience: number): NodeJS.Timeout {
     let before = unsentOn(this.#session)
     let looks = 0
     return setInterval(() => {
       const unsent = unsentOn(this.#session)
       looks = unsent !== undefined && unsent === before ? looks + 1 : 0
       before = unsent
-      if (looks === LOOKS) this.#cut().catch(() => {})
-    }, this.#patience / LOOKS).unref()
+      if (looks >= LOOKS && this.#websockets === 0) this.#cut().catch(() => {})
+    }, patience / LOOKS).unref()
   }
 
   readonly #onWebsocketClosed = (): void => {
