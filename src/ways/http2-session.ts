@@ -1,7 +1,7 @@
 // A session of HTTP/2 that carries websockets, beside whatever else it carries. As long as it has one, silence is no reason to
 // end it: Fastify's http2SessionTimeout and connectionTimeout count again from the end of the last. Once no upgrade is accepted
 // any more, it ends (GOAWAY) when the last one is gone; other streams are finished first, for a client that takes anything. One
-// that does not would keep its session, and so the server, for ever.
+// that does not would keep its session, and so the server, for ever; so would one whose end Node has missed (nodejs/node#61304).
 
 import type { Http2Session, ServerHttp2Stream } from 'node:http2'
 import { clearInterval, setInterval } from '../clock'
