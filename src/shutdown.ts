@@ -45,7 +45,7 @@ export function createShutdown (websocketServer: WebSocketServer, enrolment: Enr
     await askInBatches()
     cut = setTimeout(cutConnections, timeout)
     // Before Fastify closes its server, which ends what carries them.
-    await Promise.all([...enrolment.carriers].map(carrier => carrier.end(timeout)))
+    await Promise.all([...enrolment.carriers].map(carrier => carrier.end(enrolment, timeout)))
     // A preClose that fails has closed nothing for sure, so its error is told only now.
     if (isLate) custom.catch(error => { logError(fastify.log, error) })
     else await custom

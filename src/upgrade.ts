@@ -23,10 +23,10 @@ export interface Terms {
 /** One connection to a client that has many streams. */
 export interface Carrier {
   /**
-   * No upgrade is accepted any more: it ends after the last of its websockets. Settles then. A client that takes nothing of what is
-   * to be sent, for so many milliseconds, is cut behind that.
+   * This registration accepts no upgrade any more. Settles after its last websocket. Where that is so of all who have websockets on it,
+   * it ends after the last; and a client that takes nothing of what is to be sent, for so many milliseconds, is cut.
    */
-  end: (patience: number) => Promise<void>
+  end: (terms: Terms, patience: number) => Promise<void>
 }
 
 const kUpgrade = Symbol('fastify-wss.upgrade')

@@ -1,7 +1,8 @@
 // A session of HTTP/2 that carries websockets, beside whatever else it carries. As long as it has one, silence is no reason to
-// end it: Fastify's http2SessionTimeout and connectionTimeout count again from the end of the last. Once no upgrade is accepted
-// any more, it ends (GOAWAY) when the last one is gone; other streams are finished first, for a client that takes anything. One
-// that does not would keep its session, and so the server, for ever; so would one whose end Node has missed (nodejs/node#61304).
+// end it: Fastify's http2SessionTimeout and connectionTimeout count again from the end of the last. Once nobody who has one there
+// accepts upgrades any more, it ends (GOAWAY) when the last one is gone; other streams are finished first, for a client that takes
+// anything. One that does not would keep its session, and so the server, for ever; so would one whose end Node has missed
+// (nodejs/node#61304).
 
 import type { Http2Session, ServerHttp2Stream } from 'node:http2'
 import { clearInterval, setInterval } from '../clock'
@@ -25,47 +26,82 @@ export function carryWebsocket (stream: ServerHttp2Stream, terms: Terms): void {
   carrier.add(stream, terms)
 }
 
+/** The websockets of one registration on it. */
+interface Share {
+  count: number
+  isEnding: boolean
+  onLast: Array<() => void>
+  onClosed: () => void
+}
+
 class WebsocketSession implements Carrier {
   readonly #session: Http2Session
   readonly #cut: () => Promise<void>
-  readonly #terms = new Set<Terms>()
-  #websockets = 0
+  readonly #shares = new Map<Terms, Share>()
   #timeout = 0
-  #isEnding = false
   #timer: NodeJS.Timeout | undefined
-  readonly #onLast: Array<() => void> = []
 
   constructor (session: Http2Session) {
     this.#session = session
     this.#cut = cutterOf(session)
     session.once('close', () => {
       clearInterval(this.#timer)
-      for (const { carriers } of this.#terms) carriers.delete(this)
+      for (const { carriers } of this.#shares.keys()) carriers.delete(this)
     })
   }
 
   add (stream: ServerHttp2Stream, terms: Terms): void {
-    this.#terms.add(terms)
-    terms.carriers.add(this)
-    if (this.#websockets++ === 0) {
+    const share = this.#shareOf(terms)
+    if (this.#isEmpty) {
       this.#timeout = timeoutOf(this.#session)
       this.#session.setTimeout(0)
     }
-    stream.once('close', this.#onWebsocketClosed)
+    share.count++
+    stream.once('close', share.onClosed)
   }
 
-  end (patience: number): Promise<void> {
-    this.#isEnding = true
+  end (terms: Terms, patience: number): Promise<void> {
+    const share = this.#shareOf(terms)
+    share.isEnding = true
     this.#timer ??= this.#watchClient(Math.max(patience, LEAST_PATIENCE))
     return new Promise(resolve => {
-      this.#onLast.push(resolve)
-      if (this.#websockets === 0) this.#finish()
+      share.onLast.push(resolve)
+      this.#settle(share)
     })
   }
 
-  #finish (): void {
-    if (!this.#session.closed) this.#session.close()
-    for (const resolve of this.#onLast.splice(0)) resolve()
+  get #isEmpty (): boolean {
+    return [...this.#shares.values()].every(({ count }) => count === 0)
+  }
+
+  /** Nobody who had websockets here accepts any more. */
+  get #isEnding (): boolean {
+    return [...this.#shares.values()].every(({ isEnding }) => isEnding)
+  }
+
+  #shareOf (terms: Terms): Share {
+    const known = this.#shares.get(terms)
+    if (known !== undefined) return known
+    const share: Share = {
+      count: 0,
+      isEnding: false,
+      onLast: [],
+      onClosed: () => {
+        share.count--
+        this.#settle(share)
+      }
+    }
+    this.#shares.set(terms, share)
+    terms.carriers.add(this)
+    return share
+  }
+
+  #settle (share: Share): void {
+    if (this.#isEmpty && !this.#session.closed) {
+      if (this.#isEnding) this.#session.close()
+      else this.#session.setTimeout(this.#timeout)
+    }
+    if (share.isEnding && share.count === 0) for (const resolve of share.onLast.splice(0)) resolve()
   }
 
   #watchClient (patience: number): NodeJS.Timeout {
@@ -75,14 +111,8 @@ class WebsocketSession implements Carrier {
       const unsent = unsentOn(this.#session)
       looks = unsent !== undefined && unsent === before ? looks + 1 : 0
       before = unsent
-      if (looks >= LOOKS && this.#websockets === 0) this.#cut().catch(() => {})
+      if (looks >= LOOKS && this.#isEmpty && this.#isEnding) this.#cut().catch(() => {})
     }, patience / LOOKS).unref()
-  }
-
-  readonly #onWebsocketClosed = (): void => {
-    if (--this.#websockets > 0) return
-    if (this.#isEnding) this.#finish()
-    else if (!this.#session.closed) this.#session.setTimeout(this.#timeout)
   }
 }
 

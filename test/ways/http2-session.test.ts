@@ -3,13 +3,14 @@ import { once } from 'node:events'
 import { createServer, type ServerHttp2Session } from 'node:http2'
 import type { FastifyInstance } from 'fastify'
 import { bytesUnsent } from '../../src/progress'
+import websocket from '../../src'
 import type { Terms } from '../../src/upgrade'
 import { carryWebsocket } from '../../src/ways/http2-session'
-import { start, type Running } from '../helpers/app'
+import { create, start, type Running } from '../helpers/app'
 import { deferred } from '../helpers/deferred'
 import { closeFrame, frame } from '../helpers/frames'
 import { answerTo, closed, connectStream, framesOf, openSession, responseTo } from '../helpers/http2-clients'
-import { FRAMES, headersFrame, openRawSession, type RawSession, widestWindows } from '../helpers/http2-frames'
+import { CONNECT, FRAMES, headersFrame, openRawSession, type RawSession, widestWindows } from '../helpers/http2-frames'
 import { checkLeaksAtEnd } from '../helpers/leaks'
 import { LIMIT, until, within } from '../helpers/limit'
 
@@ -172,6 +173,23 @@ for (const over of ['h2c', 'h2'] as const) {
   })
 }
 
+t.test('leaves it to whoever else has a websocket on the session', async t => {
+  const other = create(t)
+  const { running, session } = await stall(t, 'h2c', async (client, { server }) => {
+    await other.app.register(websocket, { options: { server: server as never }, shutdown: { timeout: 50 } })
+    other.app.get('/other', { websocket: true }, () => {})
+    await other.app.ready()
+    client.write(headersFrame(1, CONNECT.map(([name, value]) => [name, name === ':path' ? '/other' : value])))
+    await until(() => other.app.websocketServer.clients.size === 1, 'the websocket of the other')
+  })
+  await within(other.app.close(), 'app.close() of the other')
+  // Longer than the patience.
+  await new Promise(resolve => { setTimeout(resolve, 1500) })
+  t.equal(session.closed, false)
+  t.equal(running.app.websocketServer.clients.size, 1)
+  await t.resolves(within(running.app.close(), 'app.close()'))
+})
+
 /** So much that the system takes more of what waits behind it. */
 async function readSome ({ socket }: RawSession): Promise<void> {
   const end = socket.bytesRead + 4 * 1024 * 1024
@@ -181,15 +199,16 @@ async function readSome ({ socket }: RawSession): Promise<void> {
 }
 
 /** A client that reads nothing any more of the much that its websocket is sent. */
-async function stall (t: Test, over: 'h2c' | 'h2'): Promise<{ running: Running, client: RawSession, session: ServerHttp2Session }> {
+async function stall (t: Test, over: 'h2c' | 'h2', prepare = async (_client: RawSession, _running: Running): Promise<void> => {}): Promise<{ running: Running, client: RawSession, session: ServerHttp2Session }> {
   const running = await start(t, { over, websocket: { shutdown: { timeout: 100 } } }, app => {
     app.get('/', { websocket: true }, socket => { for (let i = 0; i < 64; i++) socket.send(Buffer.alloc(1024 * 1024)) })
   })
   const served = once(running.server, 'session')
   const client = await openRawSession(t, { port: running.port, isSecure: over === 'h2' })
   const [session] = await within(served, 'the session')
-  client.write(widestWindows(), headersFrame(1))
-  await client.next(({ type }) => type === FRAMES.headers)
+  await prepare(client, running)
+  client.write(widestWindows(), headersFrame(3))
+  await client.next(({ type, id }) => type === FRAMES.headers && id === 3)
   client.socket.pause()
   return { running, client, session }
 }
