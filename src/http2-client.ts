@@ -86,7 +86,11 @@ export class Http2Connection extends Duplex {
     const stream = this.#session.request(headers, { endStream: false })
     stream.once('response', headers => { this.#onResponse(stream, headers) })
     stream.on('data', chunk => { this.#receive(stream, chunk) })
-    stream.once('end', () => { this.push(null) })
+    stream.once('end', () => {
+      this.push(null)
+      // The server wants nothing more (RFC 9113 section 8.1). Node goes on waiting for what is not written yet.
+      if (stream.closed) stream.destroy()
+    })
     stream.on('error', error => { this.destroy(error) })
     stream.once('close', () => { this.#onStreamClosed(stream) })
     return stream

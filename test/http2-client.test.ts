@@ -14,6 +14,8 @@ import { echo } from './helpers/routes'
 
 checkLeaksAtEnd(t)
 
+const MIB = 1024 * 1024
+
 for (const over of ['h2c', 'h2'] as const) {
   t.test(`opens a websocket of a client of HTTP/1.1, over ${over}`, async t => {
     const running = await start(t, { over }, app => {
@@ -82,6 +84,31 @@ t.test('ends at once when the stream is reset, or the session lost', async t => 
     connection.resume()
     await t.resolves(within(new Promise(resolve => { connection.once('close', resolve) }), 'the close'))
   }
+})
+
+t.test('ends with a refusal that asks it to send no more, also where it reads that later', async t => {
+  const server = await listen(t)
+  const isClosed = new Promise(resolve => {
+    server.once('stream', (stream: ServerHttp2Stream) => {
+      stream.respond({ ':status': 403 })
+      // RFC 9113 section 8.1: nothing of the request was read.
+      stream.end(Buffer.alloc(MIB), () => { stream.close(0) })
+      stream.once('close', resolve)
+    })
+  })
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { settings: { initialWindowSize: 2 * MIB } })
+  await once(session, 'connect')
+  session.setLocalWindowSize(2 * MIB)
+  const connection = new Http2Connection(session)
+  connection.write(upgradeHead('/'))
+  // More than the server opens its window for.
+  connection.write(Buffer.alloc(256 * 1024))
+  await within(isClosed, 'the whole refusal')
+  await new Promise(resolve => { session.ping(resolve) })
+  connection.resume()
+  await within(once(connection, 'end'), 'the refusal')
+  connection.end()
+  await t.resolves(within(once(connection, 'close'), 'the close'))
 })
 
 t.test('may be left at any time', async t => {
